@@ -1,0 +1,175 @@
+"""Pictures of structure: layers that images share, and the stacks of a container and a virtual machine."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from containerlab.lab.draw import bare_axes, box, canvas, label, megabytes
+from containerlab.lab.figure import Figure, Table
+from containerlab.lab.sharing import ImageLayers, Layer, Sharing, read_sharing
+
+__all__ = ["layer_sharing", "stacks"]
+
+_GAP = 0.08
+
+
+def layer_sharing(client: Any, *names: str) -> Figure:
+    """The layers of the images ``names``, each drawn once, as wide as the images that stand on it.
+
+    Raises docker's ``ImageNotFound`` for a name that isn't there.
+    """
+    sharing = read_sharing(client, names)
+    images = _by_common_base(sharing.images)
+    tallest = max((sum(_height(layer) + _GAP for layer in image.layers) for image in images), default=1.0)
+    figure = canvas(max(7.5, 2.6 * len(images) + 3.2), max(3.6, 0.62 * tallest + 1.5))
+    split = 1 - 2.7 / figure.get_figwidth()
+    tips = _draw_layers(bare_axes(figure, (0.01, 0.02, split, 0.96)), images, tallest)
+    tips |= _draw_totals(bare_axes(figure, (split + 0.02, 0.02, 0.97 - split, 0.96)), sharing)
+    return Figure(
+        title="Layers that the images share" if len(images) > 1 else f"The layers of {images[0].name}",
+        summary=_sharing_sentence(sharing),
+        canvas=figure,
+        table=_sharing_table(images, sharing),
+        tips=tips,
+        data=sharing.to_dict(),
+    )
+
+
+def _height(layer: Layer) -> float:
+    return 0.62 + 0.3 * math.log10(1 + layer.size / 10_000)
+
+
+def _by_common_base(images: tuple[ImageLayers, ...]) -> list[ImageLayers]:
+    """Images on one base side by side, so that a shared layer is one unbroken box."""
+    first_seen: dict[str, int] = {}
+    for image in images:
+        for layer in image.layers:
+            first_seen.setdefault(layer.chain_id, len(first_seen))
+    return sorted(images, key=lambda image: [first_seen[layer.chain_id] for layer in image.layers])
+
+
+def _draw_layers(axes: Axes, images: list[ImageLayers], tallest: float) -> dict[str, str]:
+    tips: dict[str, str] = {}
+    drawn: set[str] = set()
+    for column, image in enumerate(images):
+        bottom = 0.0
+        for layer in image.layers:
+            height = _height(layer)
+            if layer.chain_id not in drawn:
+                drawn.add(layer.chain_id)
+                span = _span(images, column, layer.chain_id)
+                _draw_layer(axes, layer, column, span, bottom, height, gid=f"layer-{len(drawn)}")
+                tips[f"layer-{len(drawn)}"] = (
+                    f"{layer.created_by or 'base'}: {megabytes(layer.size)}, used by {span} of {len(images)} images"
+                )
+            bottom += height + _GAP
+        label(axes, column + 0.5, bottom + 0.28, image.name, size=12, weight="bold")
+        label(axes, column + 0.5, bottom + 0.02, megabytes(image.size), size=9.5, tone="soft")
+    axes.set_xlim(-0.02, len(images) + 0.02)
+    axes.set_ylim(-0.1, tallest + 0.6)
+    return tips
+
+
+def _span(images: list[ImageLayers], column: int, chain_id: str) -> int:
+    span = 0
+    for image in images[column:]:
+        if not any(layer.chain_id == chain_id for layer in image.layers):
+            break
+        span += 1
+    return span
+
+
+def _draw_layer(axes: Axes, layer: Layer, column: int, span: int, bottom: float, height: float, gid: str) -> None:
+    shared = span > 1
+    box(axes, column + 0.04, bottom, span - 0.08, height, "blue" if shared else "orange", gid=gid)
+    middle = column + span / 2
+    words = textwrap.shorten(layer.created_by or "base", width=26 * span, placeholder=" …")
+    if height > 0.8:
+        size = megabytes(layer.size) + (f", kept once for {span} images" if shared else "")
+        label(axes, middle, bottom + height * 0.62, words, size=10)
+        label(axes, middle, bottom + height * 0.28, size, size=9, tone="soft")
+    else:
+        words = textwrap.shorten(words, width=26 * span - 8, placeholder=" …")
+        label(axes, middle, bottom + height / 2, f"{words}  {megabytes(layer.size)}", size=9.5)
+
+
+def _draw_totals(axes: Axes, sharing: Sharing) -> dict[str, str]:
+    copied, kept = sharing.bytes_if_copied, sharing.bytes_on_disk
+    top = max(copied, 1)
+    for place, (size, hue, words) in enumerate(((copied, "orange", "if each\nhad a copy"), (kept, "blue", "on disk"))):
+        height = max(0.02, 3.0 * size / top)
+        box(axes, place + 0.12, 0.7, 0.76, height, hue, gid=f"total-{place}", hatch=hue == "orange")
+        label(axes, place + 0.5, 0.34, words, size=10)
+        label(axes, place + 0.5, 0.7 + height + 0.16, megabytes(size), size=11, weight="bold")
+    axes.set_xlim(0, 2)
+    axes.set_ylim(0, 4.4)
+    return {"total-0": f"{megabytes(copied)} if each image had a copy", "total-1": f"{megabytes(kept)} on disk"}
+
+
+def _sharing_sentence(sharing: Sharing) -> str:
+    count = len(sharing.images)
+    if count == 1:
+        image = sharing.images[0]
+        return f"{image.name} is a stack of {len(image.layers)} read-only layers, {megabytes(image.size)} in all."
+    shared = sum(1 for chain_id in sharing.layers if len(sharing.users(chain_id)) > 1)
+    return (
+        f"{count} images, {len(sharing.layers)} layers, {shared} of them shared: {megabytes(sharing.bytes_on_disk)} on disk "
+        f"in place of {megabytes(sharing.bytes_if_copied)}, so sharing saves {megabytes(sharing.bytes_saved)}."
+    )
+
+
+def _sharing_table(images: list[ImageLayers], sharing: Sharing) -> Table:
+    rows = [
+        (layer.chain_id.removeprefix("sha256:")[:12], layer.created_by, megabytes(layer.size), ", ".join(users))
+        for layer, users in ((layer, sharing.users(chain_id)) for chain_id, layer in sharing.layers.items())
+    ]
+    rows.append(("total", "each layer once", megabytes(sharing.bytes_on_disk), ", ".join(i.name for i in images)))
+    return Table(("layer", "made by", "size", "used by"), rows)
+
+
+_STACKS = (
+    ("Containers", 0.0, (("gold", "Host hardware"), ("green", "Host kernel, shared by all"), ("purple", "Container engine"))),
+    ("Virtual machines", 4.6, (("gold", "Host hardware"), ("green", "Host kernel"), ("purple", "Hypervisor"))),
+)
+
+
+def stacks() -> Figure:
+    """What stands on what: two applications in containers, and the same two in virtual machines."""
+    figure = canvas(9.5, 4.6)
+    axes = bare_axes(figure, (0.01, 0.02, 0.98, 0.96))
+    for title, left, floors in _STACKS:
+        for level, (hue, words) in enumerate(floors):
+            box(axes, left, level * 0.8, 4.0, 0.7, hue)
+            label(axes, left + 2.0, level * 0.8 + 0.35, words)
+        machine = title == "Virtual machines"
+        for column in (0, 1):
+            _draw_application(axes, left + column * 2.05, own_kernel=machine, name=f"App {'AB'[column]}")
+        label(axes, left + 2.0, 5.85, title, size=14, weight="bold")
+    axes.set_xlim(-0.05, 8.7)
+    axes.set_ylim(-0.1, 6.1)
+    rows = (
+        ("Application and its files", "one set each", "one set each"),
+        ("Kernel", "the host's, shared by all", "one each, booted for it"),
+        ("Hardware that it sees", "the host's, limited by cgroups", "a virtual machine's"),
+        ("What keeps them apart", "namespaces, capabilities, seccomp", "the processor's virtualization and the hypervisor"),
+    )
+    return Figure(
+        title="Where a container ends, and where a virtual machine does",
+        summary="Containers are processes on one shared kernel; every virtual machine boots a kernel of its own.",
+        canvas=figure,
+        table=Table(("", "Container", "Virtual machine"), rows),
+    )
+
+
+def _draw_application(axes: Axes, left: float, *, own_kernel: bool, name: str) -> None:
+    bottom = 2.45
+    floors = [("green", "Guest kernel")] if own_kernel else []
+    floors += [("orange", "Libraries, files"), ("blue", name)]
+    for hue, words in floors:
+        box(axes, left, bottom, 1.95, 0.7, hue, hatch=hue == "green")
+        label(axes, left + 0.975, bottom + 0.35, words)
+        bottom += 0.8

@@ -1,0 +1,92 @@
+"""The few strokes every picture is made of, in the inks of ``theme``."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.patches import FancyBboxPatch
+
+from containerlab.lab.theme import HATCHES, INKS
+
+__all__ = ["bare_axes", "box", "canvas", "ink", "label", "megabytes", "plot_axes", "wash"]
+
+_HANGUL = ("NanumGothic", "Noto Sans CJK KR", "Noto Sans KR", "UnDotum")
+
+
+def ink(name: str) -> str:
+    """What to hand to matplotlib as the colour ``name``."""
+    return INKS[name].sentinel
+
+
+def wash(name: str) -> str:
+    """The pale surface that belongs to the hue ``name``."""
+    return INKS[f"{name}-wash"].sentinel
+
+
+@cache
+def fonts() -> tuple[str, ...]:
+    """A sans-serif family list that has Hangul where the host has it (without, labels stay English)."""
+    known = set(font_manager.get_font_names())
+    return ("DejaVu Sans", *(name for name in _HANGUL if name in known))
+
+
+def canvas(width: float, height: float) -> Canvas:
+    """An empty picture, in inches; 11 points at 9 inches reads from a lecture hall's back row."""
+    return Canvas(figsize=(width, height), facecolor="none")
+
+
+def bare_axes(figure: Canvas, rectangle: tuple[float, float, float, float]) -> Axes:
+    """Axes without frame or ticks, for boxes and arrows; ``rectangle`` is left, bottom, width, height."""
+    axes = figure.add_axes(rectangle)
+    axes.set_axis_off()
+    return axes
+
+
+def plot_axes(figure: Canvas, rectangle: tuple[float, float, float, float]) -> Axes:
+    """Axes of a plot: quiet frame, soft ticks."""
+    axes = figure.add_axes(rectangle)
+    axes.set_facecolor("none")
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(ink("line"))
+    axes.tick_params(colors=ink("soft"), labelsize=10)
+    return axes
+
+
+def label(axes: Axes, x: float, y: float, words: str, *, size: float = 11, tone: str = "text", **more: object) -> None:
+    """Text at a point, centred on it unless ``ha`` and ``va`` say otherwise."""
+    place = {"ha": "center", "va": "center", **more}
+    axes.text(x, y, words, fontsize=size, color=ink(tone), family=list(fonts()), **place)
+
+
+def box(
+    axes: Axes, x: float, y: float, width: float, height: float, hue: str, *, gid: str = "", hatch: bool = False
+) -> None:
+    """A rounded box with a coloured edge and a pale face; ``gid`` ties a tooltip to it."""
+    patch = FancyBboxPatch(
+        (x, y),
+        width,
+        height,
+        boxstyle="round,pad=0,rounding_size=0.06",
+        facecolor=wash(hue) if hue in HATCHES else ink(hue),
+        edgecolor=ink(hue if hue in HATCHES else "line"),
+        linewidth=1.6,
+    )
+    if hatch:
+        patch.set_hatch(HATCHES.get(hue, ""))
+    if gid:
+        patch.set_gid(gid)
+    axes.add_patch(patch)
+
+
+def megabytes(size: float) -> str:
+    """A size as Docker writes it: decimal units, three figures (``2.1MB``)."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            break
+        size /= 1000
+    return f"{size:.3g}{unit}"

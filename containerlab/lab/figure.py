@@ -1,0 +1,94 @@
+"""What every picture of the kit is: a drawing, a sentence that says the same, and a table of its figures.
+
+A notebook shows the three as one ``<figure>``. Where the notebook isn't trusted JupyterLab strips the inline
+SVG and the style sheet; then the ``<img>`` that the style sheet hides comes to light, and the sentence and the
+table are still there. A terminal and nbval see the sentence and the table alone.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure as Canvas
+
+from containerlab.lab import svg, theme
+
+__all__ = ["Figure", "Table"]
+
+_STYLE = theme.css("cl-figure")
+
+
+@dataclass(frozen=True)
+class Table:
+    """The figures behind a picture: ``head`` names the columns, ``rows`` hold text ready to read."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def to_html(self) -> str:
+        """A table whose column heads are ``<th scope=col>`` and whose first cells are ``<th scope=row>``."""
+        head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in self.head)
+        rows = "".join(self._row(row) for row in self.rows)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+    @staticmethod
+    def _row(row: Sequence[str]) -> str:
+        first, *rest = row
+        cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in rest)
+        return f'<tr><th scope="row">{html.escape(first)}</th>{cells}</tr>'
+
+    def __str__(self) -> str:
+        lines = [list(self.head), *(list(row) for row in self.rows)]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(self.head))]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+        )
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A finished picture. ``summary`` is one true sentence that says what the picture shows."""
+
+    title: str
+    summary: str
+    canvas: Canvas
+    table: Table
+    tips: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.summary}\n\n{self.table}"
+
+    def __repr__(self) -> str:
+        return f"<Figure: {self.title}>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures themselves, for a program."""
+        return dict(self.data)
+
+    def to_html(self) -> str:
+        """One ``<figure>``; carries its own style sheet, because an output may be shown alone."""
+        drawing = svg.inline(self.canvas, self.title, self.summary, self.tips)
+        picture = svg.data_url(svg.standalone(self.canvas, self.tips))
+        return (
+            f'<figure class="cl-figure"><style>{_STYLE}</style>{drawing}'
+            f'<img class="cl-fallback" alt="{html.escape(f"{self.title}. {self.summary}", quote=True)}" src="{picture}">'
+            f"<figcaption><strong>{html.escape(self.title)}.</strong> {html.escape(self.summary)}</figcaption>"
+            f"<details><summary>The figures as a table</summary>{self.table.to_html()}</details></figure>"
+        )
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        return {"text/html": self.to_html(), "text/plain": str(self), "image/png": svg.png(self.canvas)}
+
+    def save(self, path: Path | str) -> Path:
+        """Write the picture to ``path``: SVG or PNG, by its ending."""
+        target = Path(path)
+        if target.suffix == ".png":
+            target.write_bytes(svg.png(self.canvas))
+        else:
+            target.write_text(svg.standalone(self.canvas, self.tips))
+        return target

@@ -1,0 +1,125 @@
+"""Plots of measurements: startup and memory, each bar with its spread, its figure and how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from containerlab.lab.draw import canvas, ink, label, megabytes, plot_axes
+from containerlab.lab.figure import Figure, Table
+from containerlab.lab.measure import Memory, Missing, Sample
+from containerlab.lab.theme import HATCHES
+
+__all__ = ["duration", "memory_plot", "startup_plot"]
+
+_NAMES = {
+    "process": "a plain process",
+    "container": "a container, bare runtime",
+    "container_api": "a container, through the API",
+    "vm": "the image as a virtual machine",
+}
+_HUES = {"process": "green", "container": "blue", "container_api": "purple", "vm": "orange"}
+
+
+def duration(milliseconds: float) -> str:
+    """``3.2 ms`` or ``1.5 s``."""
+    return f"{milliseconds / 1000:.2g} s" if milliseconds >= 1000 else f"{milliseconds:.2g} ms"
+
+
+def startup_plot(samples: Mapping[str, Sample | Missing], accel: str | None) -> Figure:
+    """Startup on a log axis; ``samples`` by the names ``process``, ``container``, ``container_api``, ``vm``.
+
+    ``accel`` (``kvm`` or ``tcg``) names what ran the machine; under ``tcg`` no ratio is claimed.
+    """
+    shown = [(name, sample) for name, sample in samples.items() if isinstance(sample, Sample)]
+    figure = canvas(9.5, 0.75 * len(shown) + 1.2)
+    axes = _bars(
+        figure,
+        [(_title(name, accel), sample.median, f"{duration(sample.median)}   n={sample.n}") for name, sample in shown],
+        [_HUES[name] for name, _ in shown],
+    )
+    for row, (_, sample) in enumerate(shown):
+        axes.plot([sample.p10, sample.p90], [row, row], color=ink("text"), linewidth=1.4, solid_capstyle="butt")
+    axes.set_xlabel("milliseconds until the exit code of ‘true’ is back (log axis; line: p10 to p90)", color=ink("soft"))
+    return Figure(
+        title="Startup",
+        summary=_sentence(
+            [(_title(name, accel), duration(sample.median)) for name, sample in shown], samples, accel, "Median startup"
+        ),
+        canvas=figure,
+        table=Table(
+            ("what", "median", "p10", "p90", "n"),
+            [_startup_row(_title(name, accel), sample) for name, sample in samples.items()],
+        ),
+        tips={f"bar-{row}": f"{_title(name, accel)}: {sample}" for row, (name, sample) in enumerate(shown)},
+        data={name: sample.to_dict() for name, sample in shown},
+    )
+
+
+def memory_plot(costs: Mapping[str, Memory | Missing], accel: str | None) -> Figure:
+    """What the host pays for the same idle server, on a log axis; by the names ``container`` and ``vm``."""
+    shown = [(name, cost) for name, cost in costs.items() if isinstance(cost, Memory)]
+    names = {"container": "in a container", "vm": f"in a virtual machine ({accel})"}
+    figure = canvas(9.5, 0.75 * len(shown) + 1.2)
+    axes = _bars(
+        figure,
+        [(names[name], cost.used / 1e6, f"{megabytes(cost.used)}   {cost.how}") for name, cost in shown],
+        [_HUES[name] for name, _ in shown],
+    )
+    axes.set_xlabel("megabytes of the host's memory for one idle web server (log axis)", color=ink("soft"))
+    return Figure(
+        title="Memory",
+        summary=_sentence(
+            [(names[name], megabytes(cost.used)) for name, cost in shown], costs, accel, "The same idle web server takes"
+        ),
+        canvas=figure,
+        table=Table(
+            ("what", "assigned", "used", "how it was measured"),
+            [_memory_row(names[name], cost) for name, cost in costs.items()],
+        ),
+        tips={f"bar-{row}": f"{names[name]}: {megabytes(cost.used)}" for row, (name, cost) in enumerate(shown)},
+        data={name: {"used": cost.used, "assigned": cost.assigned} for name, cost in shown},
+    )
+
+
+def _bars(figure: Canvas, bars: list[tuple[str, float, str]], hues: list[str]) -> Axes:
+    axes = plot_axes(figure, (0.27, 0.26 if len(bars) < 4 else 0.18, 0.7, 0.7))
+    values = [value for _, value, _ in bars]
+    floor, ceiling = min(values) / 3, max(values) * 12
+    for row, ((_, value, words), hue) in enumerate(zip(bars, hues, strict=True)):
+        patch = axes.barh(row, value - floor, left=floor, height=0.56, color=ink(hue))[0]
+        patch.set(hatch=HATCHES[hue], edgecolor=ink("paper"), gid=f"bar-{row}")
+        label(axes, value * 1.25, row, words, size=10.5, ha="left")
+    axes.set_xscale("log")
+    axes.set_xlim(floor, ceiling)
+    axes.set_ylim(len(bars) - 0.5, -0.5)
+    axes.set_yticks(range(len(bars)), [name for name, _, _ in bars], color=ink("text"), fontsize=11)
+    return axes
+
+
+def _title(name: str, accel: str | None) -> str:
+    return f"{_NAMES[name]} ({accel})" if name == "vm" and accel else _NAMES[name]
+
+
+def _sentence(
+    shown: list[tuple[str, str]], everything: Mapping[str, object], accel: str | None, opening: str
+) -> str:
+    words = f"{opening}: " + "; ".join(f"{name} {value}" for name, value in shown) + "."
+    if accel == "tcg" and any("virtual machine" in name for name, _ in shown):
+        words += " The machine ran under TCG, an emulated processor, so its figure is too high to compare by ratio."
+    missing = [f"{name}: {value.reason}" for name, value in everything.items() if isinstance(value, Missing)]
+    return words + (f" Not measured here: {'; '.join(missing)}." if missing else "")
+
+
+def _startup_row(title: str, sample: Sample | Missing) -> tuple[str, ...]:
+    if isinstance(sample, Missing):
+        return (title, "not measured", sample.reason, "", "")
+    return (title, duration(sample.median), duration(sample.p10), duration(sample.p90), str(sample.n))
+
+
+def _memory_row(title: str, cost: Memory | Missing) -> tuple[str, ...]:
+    if isinstance(cost, Missing):
+        return (title, "", "not measured", cost.reason)
+    return (title, megabytes(cost.assigned) if cost.assigned else "no limit", megabytes(cost.used), cost.how)

@@ -1,0 +1,120 @@
+"""Which layers several images have in common, read from any engine that speaks the Docker API.
+
+A layer is known by its *chain ID* (OCI image spec, config.md, "Layer ChainID"): the digest of its own diff ID and of
+all below it. Two images share a layer exactly when they share its chain ID; then the bytes are on disk once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["ImageLayers", "Layer", "Sharing", "read_sharing"]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """``size`` in bytes; ``created_by`` is the Dockerfile instruction that made it."""
+
+    chain_id: str
+    size: int
+    created_by: str
+
+
+@dataclass(frozen=True)
+class ImageLayers:
+    """One image; ``layers`` base first."""
+
+    name: str
+    layers: tuple[Layer, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes, as if the image were alone."""
+        return sum(layer.size for layer in self.layers)
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """Several images over one store."""
+
+    images: tuple[ImageLayers, ...]
+
+    @property
+    def layers(self) -> dict[str, Layer]:
+        """Every distinct layer, by chain ID."""
+        return {layer.chain_id: layer for image in self.images for layer in image.layers}
+
+    @property
+    def bytes_if_copied(self) -> int:
+        """What the images would take if each kept its own copy of everything."""
+        return sum(image.size for image in self.images)
+
+    @property
+    def bytes_on_disk(self) -> int:
+        """What they take with each layer kept once."""
+        return sum(layer.size for layer in self.layers.values())
+
+    @property
+    def bytes_saved(self) -> int:
+        """The difference that sharing makes."""
+        return self.bytes_if_copied - self.bytes_on_disk
+
+    def users(self, chain_id: str) -> list[str]:
+        """Names of the images that stand on this layer."""
+        return [image.name for image in self.images if any(layer.chain_id == chain_id for layer in image.layers)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For a program, and for ``measurements.json``."""
+        return {
+            "images": {image.name: [layer.chain_id for layer in image.layers] for image in self.images},
+            "bytes_if_copied": self.bytes_if_copied,
+            "bytes_on_disk": self.bytes_on_disk,
+            "bytes_saved": self.bytes_saved,
+        }
+
+
+def chain_ids(diff_ids: Sequence[str]) -> list[str]:
+    """The chain ID of each layer, base first."""
+    chain: list[str] = []
+    for diff_id in diff_ids:
+        if not chain:
+            chain.append(diff_id)
+        else:
+            chain.append("sha256:" + hashlib.sha256(f"{chain[-1]} {diff_id}".encode()).hexdigest())
+    return chain
+
+
+def read_sharing(client: Any, names: Iterable[str]) -> Sharing:
+    """Read the layers of the images ``names`` through docker-py.
+
+    Sizes and instructions come from the image's history, whose entries that made no layer are left out.
+    The classic API marks those by size 0 alone, so where the counts differ only sized entries are paired.
+    """
+    return Sharing(tuple(_image(client, name) for name in names))
+
+
+def _image(client: Any, name: str) -> ImageLayers:
+    details = client.api.inspect_image(name)
+    chain = chain_ids(details["RootFS"].get("Layers") or [])
+    entries = list(reversed(client.api.history(name)))
+    sized = [entry for entry in entries if entry["Size"] > 0]
+    made = entries if len(entries) == len(chain) else sized
+    # Layers of no size at all (an empty RUN) leave fewer sized entries than layers: the newest pair up first.
+    padding: list[dict[str, Any]] = [{"Size": 0, "CreatedBy": ""}] * max(0, len(chain) - len(made))
+    pairs = zip(chain, (padding + made)[-len(chain) :] if chain else [], strict=True)
+    return ImageLayers(
+        name, tuple(Layer(chain_id, entry["Size"], _instruction(entry["CreatedBy"])) for chain_id, entry in pairs)
+    )
+
+
+def _instruction(created_by: str) -> str:
+    """The Dockerfile's own words: without the shell that the classic builder writes in front."""
+    words = created_by.removeprefix("/bin/sh -c ").strip()
+    if words.startswith("#(nop)"):
+        return " ".join(words.removeprefix("#(nop)").split())
+    if created_by.startswith("/bin/sh -c "):
+        return f"RUN {words}"
+    return words

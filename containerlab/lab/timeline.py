@@ -1,0 +1,70 @@
+"""The kernel steps of one container's start, as the supervisor stamped them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from containerlab.client import lab_get
+from containerlab.lab.draw import canvas, ink, label, plot_axes
+from containerlab.lab.figure import Figure, Table
+from containerlab.lab.theme import HATCHES, SERIES
+
+__all__ = ["MEANINGS", "draw_timeline", "timeline"]
+
+MEANINGS = {
+    "clone": "a new process, born in new namespaces",
+    "cgroup": "the process joins its cgroup: limits hold from here on",
+    "network": "loopback comes up in the new network namespace",
+    "overlay": "the image's layers and a writable one become one file system",
+    "mounts": "/proc, /sys, volumes; paths that must not be seen are masked",
+    "dev": "a /dev of its own: null, zero, random, a terminal",
+    "pivot_root": "the new root takes the place of the host's",
+    "user": "user and groups, capabilities",
+    "seccomp": "the filter of system calls is installed",
+    "exec": "the program itself replaces the set-up code",
+}
+
+
+def timeline(client: Any, name: str) -> Figure:
+    """Draw the start of the container ``name``; the engine must be this kit's own."""
+    steps = lab_get(client, f"/containerlab/containers/{name}/timeline")["steps"]
+    return draw_timeline(name, [(step["step"], float(step["at_us"])) for step in steps])
+
+
+def draw_timeline(name: str, stamps: Sequence[tuple[str, float]]) -> Figure:
+    """``stamps``: each step's name and the microsecond at which it was done, in order."""
+    spans = [
+        (step, before, at) for (_, before), (step, at) in zip(stamps[:-1], stamps[1:], strict=True) if step != "request"
+    ]
+    total = stamps[-1][1] - stamps[0][1]
+    figure = canvas(9.5, 0.42 * len(spans) + 1.3)
+    axes = plot_axes(figure, (0.13, 0.18, 0.85, 0.78))
+    tips = {}
+    for row, (step, start, end) in enumerate(spans):
+        hue = SERIES[row % len(SERIES)]
+        bars = axes.barh(row, (end - start) / 1000, left=start / 1000, height=0.66, color=ink(hue))
+        bars[0].set(hatch=HATCHES[hue], edgecolor=ink("paper"), gid=f"step-{row}")
+        tips[f"step-{row}"] = f"{step}: {end - start:.0f} µs. {MEANINGS.get(step, '')}"
+        beyond = (end - start) / 1000 + start / 1000 > 0.72 * total / 1000
+        at, side = (start, "right") if beyond else (end, "left")
+        words = f" {end - start:.0f} µs " if beyond else f" {end - start:.0f} µs  {MEANINGS.get(step, '')}"
+        label(axes, at / 1000, row, words, size=9, tone="soft", ha=side)
+    axes.set_yticks(range(len(spans)), [step for step, _, _ in spans], color=ink("text"))
+    axes.invert_yaxis()
+    axes.set_xlabel("milliseconds since the request", color=ink("soft"))
+    slowest = max(spans, key=lambda span: span[2] - span[1])
+    return Figure(
+        title=f"How {name} started",
+        summary=(
+            f"{len(spans)} kernel steps in {total / 1000:.1f} ms; the longest is {slowest[0]}, "
+            f"{(slowest[2] - slowest[1]) / 1000:.2f} ms."
+        ),
+        canvas=figure,
+        table=Table(
+            ("step", "starts at (µs)", "takes (µs)", "what it does"),
+            [(step, f"{start:.0f}", f"{end - start:.0f}", MEANINGS.get(step, "")) for step, start, end in spans],
+        ),
+        tips=tips,
+        data={"steps": [{"step": step, "at_us": at} for step, at in stamps], "total_us": total},
+    )
