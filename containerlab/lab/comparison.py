@@ -124,7 +124,9 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """The shape of ``measurements.json``: ``startup_ms``, ``memory_mb``, ``disk_mb``, and what is missing."""
-        startup = {name: value.to_dict() for name, value in self.startup.items() if isinstance(value, Sample)}
+        startup: dict[str, dict[str, Any]] = {
+            name: value.to_dict() for name, value in self.startup.items() if isinstance(value, Sample)
+        }
         if "vm" in startup:
             startup["vm"]["accel"] = self.accel
         groups = {"startup_ms": self.startup, "memory_mb": self.memory, "disk_mb": self.disk}
@@ -132,9 +134,7 @@ class Comparison:
             "image": self.image,
             "startup_ms": startup,
             "memory_mb": {n: round(m.used / 1e6, 3) for n, m in self.memory.items() if isinstance(m, Memory)},
-            "disk_mb": {
-                n: round((d.image + d.instance) / 1e6, 3) for n, d in self.disk.items() if isinstance(d, Disk)
-            },
+            "disk_mb": {n: round((d.image + d.instance) / 1e6, 3) for n, d in self.disk.items() if isinstance(d, Disk)},
             "not_measured": {
                 f"{group}.{name}": value.reason
                 for group, values in groups.items()
@@ -164,7 +164,10 @@ def compare(client: Any, image: str = "lab/busybox", n: int = 20, vm_n: int = 3)
             "container": measure.memory(client, image),
             "vm": on_vm(lambda: measure.memory(client, image, "vm")),
         },
-        disk={"container": measure.container_disk(client, image), "vm": on_vm(lambda: _vm_disk(client, image, machine))},
+        disk={
+            "container": measure.container_disk(client, image),
+            "vm": on_vm(lambda: _vm_disk(client, image, machine)),
+        },
         inside={"container": _inside(client, image, None), "vm": on_vm(lambda: _inside(client, image, "vm"))},
         slowdown=on_vm(lambda: measure.slowdown(client, image)),
         accel=accel,
@@ -177,9 +180,7 @@ def _vm_disk(client: Any, image: str, machine: Any) -> Disk:
 
 def _inside(client: Any, image: str, runtime: str | None) -> Inside | Missing:
     try:
-        output = client.containers.run(
-            image, ["sh", "-c", _PROBE], remove=True, network_mode="none", runtime=runtime
-        )
+        output = client.containers.run(image, ["sh", "-c", _PROBE], remove=True, network_mode="none", runtime=runtime)
     except (APIError, ContainerError) as failure:
         return Missing(str(failure))
     boot_id, kernel, total, processes = output.decode().split()[-4:]

@@ -117,8 +117,8 @@ def _sharing_sentence(sharing: Sharing) -> str:
         return f"{image.name} is a stack of {len(image.layers)} read-only layers, {megabytes(image.size)} in all."
     shared = sum(1 for chain_id in sharing.layers if len(sharing.users(chain_id)) > 1)
     return (
-        f"{count} images, {len(sharing.layers)} layers, {shared} of them shared: {megabytes(sharing.bytes_on_disk)} on disk "
-        f"in place of {megabytes(sharing.bytes_if_copied)}, so sharing saves {megabytes(sharing.bytes_saved)}."
+        f"{count} images, {len(sharing.layers)} layers, {shared} of them shared: "
+        f"{megabytes(sharing.bytes_on_disk)} on disk in place of {megabytes(sharing.bytes_if_copied)}, so sharing saves {megabytes(sharing.bytes_saved)}."
     )
 
 
@@ -131,45 +131,58 @@ def _sharing_table(images: list[ImageLayers], sharing: Sharing) -> Table:
     return Table(("layer", "made by", "size", "used by"), rows)
 
 
-_STACKS = (
-    ("Containers", 0.0, (("gold", "Host hardware"), ("green", "Host kernel, shared by all"), ("purple", "Container engine"))),
-    ("Virtual machines", 4.6, (("gold", "Host hardware"), ("green", "Host kernel"), ("purple", "Hypervisor"))),
-)
+_HOST = (("gold", "Hardware"), ("green", "The host's kernel"))
 
 
 def stacks() -> Figure:
-    """What stands on what: two applications in containers, and the same two in virtual machines."""
-    figure = canvas(9.5, 4.6)
+    """What stands on what: two applications in containers, and the same two in virtual machines.
+
+    The engine is drawn beside its containers, not below them: it starts them, and then they are processes of the
+    host's kernel like any other. That is why they outlive it.
+    """
+    figure = canvas(10.5, 5.0)
     axes = bare_axes(figure, (0.01, 0.02, 0.98, 0.96))
-    for title, left, floors in _STACKS:
-        for level, (hue, words) in enumerate(floors):
-            box(axes, left, level * 0.8, 4.0, 0.7, hue)
-            label(axes, left + 2.0, level * 0.8 + 0.35, words)
-        machine = title == "Virtual machines"
-        for column in (0, 1):
-            _draw_application(axes, left + column * 2.05, own_kernel=machine, name=f"App {'AB'[column]}")
-        label(axes, left + 2.0, 5.85, title, size=14, weight="bold")
-    axes.set_xlim(-0.05, 8.7)
-    axes.set_ylim(-0.1, 6.1)
-    rows = (
-        ("Application and its files", "one set each", "one set each"),
-        ("Kernel", "the host's, shared by all", "one each, booted for it"),
-        ("Hardware that it sees", "the host's, limited by cgroups", "a virtual machine's"),
-        ("What keeps them apart", "namespaces, capabilities, seccomp", "the processor's virtualization and the hypervisor"),
-    )
+    for left, title in ((0.0, "Containers"), (5.1, "Virtual machines")):
+        for level, (hue, words) in enumerate(_HOST):
+            box(axes, left, level * 0.8, 4.6, 0.7, hue)
+            label(axes, left + 2.3, level * 0.8 + 0.35, words)
+        label(axes, left + 2.3, 5.75, title, size=14, weight="bold")
+    for column in (0, 1):
+        _draw_container(axes, column * 1.6, f"App {'AB'[column]}")
+        _draw_machine(axes, 5.1 + column * 2.35, f"App {'AB'[column]}")
+    box(axes, 3.3, 1.75, 1.3, 0.9, "purple")
+    label(axes, 3.95, 2.3, "Engine", size=10.5)
+    label(axes, 3.95, 1.98, "starts them", size=9, tone="soft")
+    axes.set_xlim(-0.05, 9.8)
+    axes.set_ylim(-0.1, 6.0)
     return Figure(
         title="Where a container ends, and where a virtual machine does",
         summary="Containers are processes on one shared kernel; every virtual machine boots a kernel of its own.",
         canvas=figure,
-        table=Table(("", "Container", "Virtual machine"), rows),
+        table=Table(("", "Container", "Virtual machine"), _STACK_ROWS),
     )
 
 
-def _draw_application(axes: Axes, left: float, *, own_kernel: bool, name: str) -> None:
-    bottom = 2.45
-    floors = [("green", "Guest kernel")] if own_kernel else []
-    floors += [("orange", "Libraries, files"), ("blue", name)]
-    for hue, words in floors:
-        box(axes, left, bottom, 1.95, 0.7, hue, hatch=hue == "green")
-        label(axes, left + 0.975, bottom + 0.35, words)
-        bottom += 0.8
+_STACK_ROWS = (
+    ("Application and its files", "one set each", "one set each"),
+    ("Kernel", "the host's, shared by all", "one each, booted for it"),
+    ("Hardware that it sees", "the host's, limited by cgroups", "a virtual machine's"),
+    ("What keeps them apart", "namespaces, capabilities, seccomp", "the processor's virtualization and the hypervisor"),
+)
+
+
+def _draw_container(axes: Axes, left: float, name: str) -> None:
+    box(axes, left, 1.75, 1.5, 2.15, "blue", dashed=True)
+    for level, (hue, words) in enumerate((("orange", "Libraries, files"), ("blue", name))):
+        box(axes, left + 0.1, 1.85 + level * 0.8, 1.3, 0.7, hue)
+        label(axes, left + 0.75, 2.2 + level * 0.8, words, size=10)
+    label(axes, left + 0.75, 3.66, "namespaces, cgroup", size=8.5, tone="soft")
+
+
+def _draw_machine(axes: Axes, left: float, name: str) -> None:
+    box(axes, left, 1.75, 2.25, 3.65, "purple", dashed=True)
+    floors = (("gold", "Virtual hardware"), ("green", "Guest kernel"), ("orange", "Libraries, files"), ("blue", name))
+    for level, (hue, words) in enumerate(floors):
+        box(axes, left + 0.1, 1.85 + level * 0.8, 2.05, 0.7, hue)
+        label(axes, left + 1.125, 2.2 + level * 0.8, words, size=10)
+    label(axes, left + 1.125, 5.2, "hypervisor (QEMU)", size=8.5, tone="soft")

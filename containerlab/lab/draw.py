@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from matplotlib import font_manager
 from matplotlib.axes import Axes
@@ -11,7 +12,7 @@ from matplotlib.patches import FancyBboxPatch
 
 from containerlab.lab.theme import HATCHES, INKS
 
-__all__ = ["bare_axes", "box", "canvas", "ink", "label", "megabytes", "plot_axes", "wash"]
+__all__ = ["bare_axes", "box", "canvas", "hangul_fonts", "ink", "label", "megabytes", "plot_axes", "wash"]
 
 _HANGUL = ("NanumGothic", "Noto Sans CJK KR", "Noto Sans KR", "UnDotum")
 
@@ -27,10 +28,16 @@ def wash(name: str) -> str:
 
 
 @cache
-def fonts() -> tuple[str, ...]:
-    """A sans-serif family list that has Hangul where the host has it (without, labels stay English)."""
+def hangul_fonts() -> tuple[str, ...]:
+    """The families on this host that have Hangul; empty: labels stay English."""
     known = set(font_manager.get_font_names())
-    return ("DejaVu Sans", *(name for name in _HANGUL if name in known))
+    return tuple(name for name in _HANGUL if name in known)
+
+
+def _families(words: str) -> list[str]:
+    # Named only where needed: matplotlib warns about a weight that such a family lacks, on every text.
+    korean = any("\uac00" <= letter <= "\ud7a3" for letter in words)
+    return ["DejaVu Sans", *(hangul_fonts() if korean else ())]
 
 
 def canvas(width: float, height: float) -> Canvas:
@@ -59,22 +66,35 @@ def plot_axes(figure: Canvas, rectangle: tuple[float, float, float, float]) -> A
 
 def label(axes: Axes, x: float, y: float, words: str, *, size: float = 11, tone: str = "text", **more: object) -> None:
     """Text at a point, centred on it unless ``ha`` and ``va`` say otherwise."""
-    place = {"ha": "center", "va": "center", **more}
-    axes.text(x, y, words, fontsize=size, color=ink(tone), family=list(fonts()), **place)
+    place: dict[str, Any] = {"ha": "center", "va": "center", **more}
+    axes.text(x, y, words, fontsize=size, color=ink(tone), family=_families(words), **place)
 
 
 def box(
-    axes: Axes, x: float, y: float, width: float, height: float, hue: str, *, gid: str = "", hatch: bool = False
+    axes: Axes,
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    hue: str,
+    *,
+    gid: str = "",
+    hatch: bool = False,
+    dashed: bool = False,
 ) -> None:
-    """A rounded box with a coloured edge and a pale face; ``gid`` ties a tooltip to it."""
+    """A rounded box with a coloured edge and a pale face; ``gid`` ties a tooltip to it.
+
+    ``dashed`` draws the edge alone: a boundary, not a thing.
+    """
     patch = FancyBboxPatch(
         (x, y),
         width,
         height,
         boxstyle="round,pad=0,rounding_size=0.06",
-        facecolor=wash(hue) if hue in HATCHES else ink(hue),
-        edgecolor=ink(hue if hue in HATCHES else "line"),
+        facecolor="none" if dashed else wash(hue),
+        edgecolor=ink(hue),
         linewidth=1.6,
+        linestyle=(0, (4, 2)) if dashed else "solid",
     )
     if hatch:
         patch.set_hatch(HATCHES.get(hue, ""))

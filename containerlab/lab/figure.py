@@ -74,9 +74,10 @@ class Figure:
         """One ``<figure>``; carries its own style sheet, because an output may be shown alone."""
         drawing = svg.inline(self.canvas, self.title, self.summary, self.tips)
         picture = svg.data_url(svg.standalone(self.canvas, self.tips))
+        words = html.escape(f"{self.title}. {self.summary}", quote=True)
         return (
             f'<figure class="cl-figure"><style>{_STYLE}</style>{drawing}'
-            f'<img class="cl-fallback" alt="{html.escape(f"{self.title}. {self.summary}", quote=True)}" src="{picture}">'
+            f'<img class="cl-fallback" alt="{words}" src="{picture}">'
             f"<figcaption><strong>{html.escape(self.title)}.</strong> {html.escape(self.summary)}</figcaption>"
             f"<details><summary>The figures as a table</summary>{self.table.to_html()}</details></figure>"
         )

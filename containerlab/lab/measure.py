@@ -125,7 +125,7 @@ def repeat(action: Callable[[], object], n: int, warmup: int = 1) -> Sample:
 
 
 def bare_runtime(n: int = 20) -> dict[str, Sample | Missing]:
-    """``process`` and ``container`` without any engine, timed by the runtime's own benchmark in a process of its own."""
+    """``process`` and ``container`` without any engine, timed by the runtime's own benchmark."""
     command = [sys.executable, "-m", "containerlab.runtime.bench", "--json", "--n", str(n)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     if done.returncode:
@@ -158,7 +158,9 @@ def memory(client: Any, image: str, runtime: str | None = None) -> Memory | Miss
     try:
         if not _ready(container):
             container.reload()
-            return Missing(f"the server ended with exit code {container.attrs['State']['ExitCode']} before it was ready")
+            return Missing(
+                f"the server ended with exit code {container.attrs['State']['ExitCode']} before it was ready"
+            )
         return _host_cost(client, container, runtime)
     finally:
         container.remove(force=True)

@@ -15,10 +15,10 @@ from containerlab.lab.theme import HATCHES
 __all__ = ["duration", "memory_plot", "startup_plot"]
 
 _NAMES = {
-    "process": "a plain process",
-    "container": "a container, bare runtime",
-    "container_api": "a container, through the API",
-    "vm": "the image as a virtual machine",
+    "process": "plain process",
+    "container": "container, bare runtime",
+    "container_api": "container, through the API",
+    "vm": "virtual machine",
 }
 _HUES = {"process": "green", "container": "blue", "container_api": "purple", "vm": "orange"}
 
@@ -34,7 +34,7 @@ def startup_plot(samples: Mapping[str, Sample | Missing], accel: str | None) -> 
     ``accel`` (``kvm`` or ``tcg``) names what ran the machine; under ``tcg`` no ratio is claimed.
     """
     shown = [(name, sample) for name, sample in samples.items() if isinstance(sample, Sample)]
-    figure = canvas(9.5, 0.75 * len(shown) + 1.2)
+    figure = canvas(9.5, 0.7 * len(shown) + 0.9)
     axes = _bars(
         figure,
         [(_title(name, accel), sample.median, f"{duration(sample.median)}   n={sample.n}") for name, sample in shown],
@@ -42,7 +42,9 @@ def startup_plot(samples: Mapping[str, Sample | Missing], accel: str | None) -> 
     )
     for row, (_, sample) in enumerate(shown):
         axes.plot([sample.p10, sample.p90], [row, row], color=ink("text"), linewidth=1.4, solid_capstyle="butt")
-    axes.set_xlabel("milliseconds until the exit code of ‘true’ is back (log axis; line: p10 to p90)", color=ink("soft"))
+    axes.set_xlabel(
+        "milliseconds until the exit code of ‘true’ is back (log axis; line: p10 to p90)", color=ink("soft")
+    )
     return Figure(
         title="Startup",
         summary=_sentence(
@@ -61,8 +63,8 @@ def startup_plot(samples: Mapping[str, Sample | Missing], accel: str | None) -> 
 def memory_plot(costs: Mapping[str, Memory | Missing], accel: str | None) -> Figure:
     """What the host pays for the same idle server, on a log axis; by the names ``container`` and ``vm``."""
     shown = [(name, cost) for name, cost in costs.items() if isinstance(cost, Memory)]
-    names = {"container": "in a container", "vm": f"in a virtual machine ({accel})"}
-    figure = canvas(9.5, 0.75 * len(shown) + 1.2)
+    names = {"container": "container", "vm": f"virtual machine ({accel})"}
+    figure = canvas(9.5, 0.7 * len(shown) + 0.9)
     axes = _bars(
         figure,
         [(names[name], cost.used / 1e6, f"{megabytes(cost.used)}   {cost.how}") for name, cost in shown],
@@ -72,7 +74,10 @@ def memory_plot(costs: Mapping[str, Memory | Missing], accel: str | None) -> Fig
     return Figure(
         title="Memory",
         summary=_sentence(
-            [(names[name], megabytes(cost.used)) for name, cost in shown], costs, accel, "The same idle web server takes"
+            [(names[name], megabytes(cost.used)) for name, cost in shown],
+            costs,
+            accel,
+            "The same idle web server takes",
         ),
         canvas=figure,
         table=Table(
@@ -85,7 +90,7 @@ def memory_plot(costs: Mapping[str, Memory | Missing], accel: str | None) -> Fig
 
 
 def _bars(figure: Canvas, bars: list[tuple[str, float, str]], hues: list[str]) -> Axes:
-    axes = plot_axes(figure, (0.27, 0.26 if len(bars) < 4 else 0.18, 0.7, 0.7))
+    axes = plot_axes(figure, (0.24, 0.75 / figure.get_figheight(), 0.74, 1 - 0.85 / figure.get_figheight()))
     values = [value for _, value, _ in bars]
     floor, ceiling = min(values) / 3, max(values) * 12
     for row, ((_, value, words), hue) in enumerate(zip(bars, hues, strict=True)):
@@ -93,6 +98,7 @@ def _bars(figure: Canvas, bars: list[tuple[str, float, str]], hues: list[str]) -
         patch.set(hatch=HATCHES[hue], edgecolor=ink("paper"), gid=f"bar-{row}")
         label(axes, value * 1.25, row, words, size=10.5, ha="left")
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_xlim(floor, ceiling)
     axes.set_ylim(len(bars) - 0.5, -0.5)
     axes.set_yticks(range(len(bars)), [name for name, _, _ in bars], color=ink("text"), fontsize=11)
@@ -103,9 +109,7 @@ def _title(name: str, accel: str | None) -> str:
     return f"{_NAMES[name]} ({accel})" if name == "vm" and accel else _NAMES[name]
 
 
-def _sentence(
-    shown: list[tuple[str, str]], everything: Mapping[str, object], accel: str | None, opening: str
-) -> str:
+def _sentence(shown: list[tuple[str, str]], everything: Mapping[str, object], accel: str | None, opening: str) -> str:
     words = f"{opening}: " + "; ".join(f"{name} {value}" for name, value in shown) + "."
     if accel == "tcg" and any("virtual machine" in name for name, _ in shown):
         words += " The machine ran under TCG, an emulated processor, so its figure is too high to compare by ratio."

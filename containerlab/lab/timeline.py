@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from containerlab.client import lab_get
@@ -34,22 +35,19 @@ def timeline(client: Any, name: str) -> Figure:
 
 def draw_timeline(name: str, stamps: Sequence[tuple[str, float]]) -> Figure:
     """``stamps``: each step's name and the microsecond at which it was done, in order."""
-    spans = [
-        (step, before, at) for (_, before), (step, at) in zip(stamps[:-1], stamps[1:], strict=True) if step != "request"
-    ]
+    spans = [(step, before, at) for (_, before), (step, at) in pairwise(stamps) if step != "request"]
     total = stamps[-1][1] - stamps[0][1]
-    figure = canvas(9.5, 0.42 * len(spans) + 1.3)
-    axes = plot_axes(figure, (0.13, 0.18, 0.85, 0.78))
+    figure = canvas(10.5, 0.4 * len(spans) + 0.9)
+    axes = plot_axes(figure, (0.1, 0.7 / figure.get_figheight(), 0.4, 1 - 0.8 / figure.get_figheight()))
     tips = {}
     for row, (step, start, end) in enumerate(spans):
         hue = SERIES[row % len(SERIES)]
         bars = axes.barh(row, (end - start) / 1000, left=start / 1000, height=0.66, color=ink(hue))
         bars[0].set(hatch=HATCHES[hue], edgecolor=ink("paper"), gid=f"step-{row}")
         tips[f"step-{row}"] = f"{step}: {end - start:.0f} µs. {MEANINGS.get(step, '')}"
-        beyond = (end - start) / 1000 + start / 1000 > 0.72 * total / 1000
-        at, side = (start, "right") if beyond else (end, "left")
-        words = f" {end - start:.0f} µs " if beyond else f" {end - start:.0f} µs  {MEANINGS.get(step, '')}"
-        label(axes, at / 1000, row, words, size=9, tone="soft", ha=side)
+        label(axes, 1.19 * total / 1000, row, f"{end - start:.0f} µs", size=9.5, ha="right")
+        label(axes, 1.21 * total / 1000, row, MEANINGS.get(step, ""), size=9.5, tone="soft", ha="left")
+    axes.set_xlim(0, 1.02 * total / 1000)
     axes.set_yticks(range(len(spans)), [step for step, _, _ in spans], color=ink("text"))
     axes.invert_yaxis()
     axes.set_xlabel("milliseconds since the request", color=ink("soft"))

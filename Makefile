@@ -1,0 +1,50 @@
+# Every target sets itself up: system packages where we are root, a virtual environment, the kit in it.
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.set-up
+TEST_STAMP := $(VENV)/.set-up-test
+WORKERS ?= 2
+
+.PHONY: demo test test-all lab bench lint setup setup-test trust clean
+
+setup: $(STAMP)
+setup-test: $(TEST_STAMP)
+
+$(STAMP): pyproject.toml apt.txt
+	sh scripts/apt-install.sh apt.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[lab]'
+	touch $@
+
+$(TEST_STAMP): $(STAMP) apt-test.txt
+	sh scripts/apt-install.sh apt-test.txt
+	$(BIN)/python -m pip install --quiet --editable '.[lab,test]'
+	touch $@
+
+demo: setup
+	$(BIN)/python -m containerlab.lab.demo build/demo
+
+test: setup-test lint
+	$(BIN)/python -m pytest -m 'not slow' -n $(WORKERS) --dist loadfile
+
+test-all: setup-test lint
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+lint: setup-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup-test
+	$(BIN)/python -m bench
+
+trust: setup
+	$(BIN)/jupyter trust notebooks/*.ipynb
+
+lab: trust
+	$(BIN)/jupyter lab --ServerApp.root_dir=. notebooks
+
+clean:
+	rm -rf build $(VENV)
