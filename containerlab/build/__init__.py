@@ -1,0 +1,1 @@
+"""Builds: a Dockerfile and a context in, an image out."""
