@@ -9,7 +9,7 @@ from typing import Any
 
 from docker.errors import APIError, ContainerError
 
-from containerlab.client import lab_get
+from containerlab.client import connect, lab_get
 from containerlab.lab import measure, plots
 from containerlab.lab.draw import megabytes
 from containerlab.lab.figure import Figure, Table
@@ -144,8 +144,9 @@ class Comparison:
         }
 
 
-def compare(client: Any, image: str = "lab/busybox", n: int = 20, vm_n: int = 3) -> Comparison:
+def compare(image: str = "lab/busybox", n: int = 20, vm_n: int = 3, client: Any = None) -> Comparison:
     """Measure ``image`` both ways. The machine is booted ``vm_n`` + 4 times; a boot takes a second or two."""
+    client = client or connect()
     machine = measure.vm_facts(client, image)
     accel = None if isinstance(machine, Missing) else machine["accel"]
 
