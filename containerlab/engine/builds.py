@@ -13,7 +13,5 @@ __all__ = ["Builds"]
 
 
 class Builds:
-    async def build(
-        self, context: Context, options: BuildOptions, emit: Callable[[dict[str, Any]], None]
-    ) -> Image:
+    async def build(self, context: Context, options: BuildOptions, emit: Callable[[dict[str, Any]], None]) -> Image:
         raise NotImplementedError

@@ -16,7 +16,12 @@ class Execs:
         raise NotImplementedError
 
     async def start(
-        self, exec_id: str, fd: int | None, *, detach: bool = False, tty: bool | None = None,
+        self,
+        exec_id: str,
+        fd: int | None,
+        *,
+        detach: bool = False,
+        tty: bool | None = None,
         console_size: tuple[int, int] | None = None,
     ) -> None:
         """Run it; its streams go to the socket ``fd`` (the caller's to close), whose response head is written already.

@@ -9,9 +9,7 @@ __all__ = ["Images"]
 
 
 class Images:
-    async def list(
-        self, *, all: bool = False, filters: dict[str, list[str]] | None = None
-    ) -> list[dict[str, Any]]:
+    async def list(self, *, all: bool = False, filters: dict[str, list[str]] | None = None) -> list[dict[str, Any]]:
         raise NotImplementedError
 
     async def inspect(self, ref: str) -> dict[str, Any]:

@@ -1,0 +1,40 @@
+"""Which capabilities a container gets: Docker's default set, changed by ``--cap-add`` and ``--cap-drop``.
+
+Source: moby daemon/pkg/oci/caps/utils.go (``TweakCapabilities``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from containerlab.errors import InvalidParameter
+
+__all__ = ["tweak"]
+
+
+def tweak(default: Iterable[str], known: Iterable[str], add: list[str], drop: list[str]) -> list[str]:
+    """The granted names, in ``known``'s order.
+
+    ``ALL`` in ``add`` grants all but the dropped ones, in ``drop`` only the added ones.
+    Raises InvalidParameter for a name that isn't one.
+    """
+    order = list(known)
+    added, dropped = _normalised(add, order), _normalised(drop, order)
+    if "ALL" in added:
+        granted = set(order) - dropped
+    elif "ALL" in dropped:
+        granted = added
+    else:
+        granted = (set(default) - dropped) | added
+    return [name for name in order if name in granted]
+
+
+def _normalised(names: list[str], known: list[str]) -> set[str]:
+    result = set()
+    for name in names:
+        upper = name.upper()
+        full = upper if upper == "ALL" or upper.startswith("CAP_") else f"CAP_{upper}"
+        if full != "ALL" and full not in known:
+            raise InvalidParameter(f'invalid capability: "{name}"')
+        result.add(full)
+    return result

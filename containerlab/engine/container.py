@@ -1,0 +1,115 @@
+"""One container in the engine's memory, and the set of them with their names."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+from containerlab.engine.names import near
+from containerlab.engine.restart import Backoff
+from containerlab.engine.state import ContainerRecord, ContainerState
+from containerlab.engine.waiters import Waiters
+from containerlab.errors import Conflict, InvalidParameter, NoSuchContainer
+
+__all__ = ["Container", "Registry"]
+
+
+class Container:
+    """``lock`` is held for each step from one state to the next, never while waiting for a process to end."""
+
+    def __init__(self, record: ContainerRecord, name: str, state: ContainerState, folder: Path) -> None:
+        self.record = record
+        self.name = name
+        self.state = state
+        self.folder = folder
+        self.lock = asyncio.Lock()
+        self.waiters = Waiters()
+        self.backoff = Backoff()
+        self.ended = asyncio.Event()
+        """Set whenever no process of it runs: what ``stop`` and a followed log wait for."""
+        self.supervised = False
+        """Whether the supervisor holds its stdio endpoint and its cgroup."""
+        self.restarting: asyncio.Task[None] | None = None
+        self.remove_at_exit = record.host_config.auto_remove
+        self.execs: set[str] = set()
+        if not state.running:
+            self.ended.set()
+
+    @property
+    def id(self) -> str:
+        """64 hexadecimal digits."""
+        return self.record.id
+
+    @property
+    def log_path(self) -> Path:
+        """The newest of its log's files."""
+        return self.folder / f"{self.id}-json.log"
+
+    @property
+    def active(self) -> bool:
+        """Running, or about to run again: what Docker's ``Running`` says."""
+        return self.state.status in ("running", "paused", "restarting")
+
+    def attributes(self) -> dict[str, str]:
+        """What its events carry: its labels, image and name."""
+        return {**self.record.config.labels, "image": self.record.config.image, "name": self.name}
+
+
+class Registry:
+    """Every container, by id and by name; a name is reserved before the container exists."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Container] = {}
+        self._names: dict[str, str] = {}
+
+    def __iter__(self) -> Iterator[Container]:
+        return iter(tuple(self._by_id.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __contains__(self, container_id: str) -> bool:
+        return container_id in self._by_id
+
+    def taken(self, name: str) -> bool:
+        """Whether a name is used or reserved."""
+        return name in self._names
+
+    def reserve(self, name: str, container_id: str) -> None:
+        """Raises Conflict in Docker's words."""
+        holder = self._names.setdefault(name, container_id)
+        if holder != container_id:
+            raise Conflict(
+                f'Conflict. The container name "/{name}" is already in use by container "{holder}". You have to '
+                "remove (or rename) that container to be able to reuse that name."
+            )
+
+    def release(self, name: str) -> None:
+        """Give a name back."""
+        self._names.pop(name, None)
+
+    def add(self, container: Container) -> None:
+        """Its name is reserved already, or becomes so."""
+        self._names[container.name] = container.id
+        self._by_id[container.id] = container
+
+    def discard(self, container: Container) -> None:
+        """The container is gone, its name is free."""
+        self._by_id.pop(container.id, None)
+        if self._names.get(container.name) == container.id:
+            del self._names[container.name]
+
+    def get(self, ref: str) -> Container:
+        """By full id, name or unique prefix of an id, in this order, as Docker. Raises NoSuchContainer."""
+        if ref in self._by_id:
+            return self._by_id[ref]
+        named = self._by_id.get(self._names.get(ref.removeprefix("/"), ""))
+        if named is not None:
+            return named
+        found = [container for container_id, container in self._by_id.items() if container_id.startswith(ref)]
+        if not ref or not found:
+            raise NoSuchContainer(ref, hint=near(ref, self._names))
+        if len(found) > 1:
+            raise InvalidParameter(f"Multiple IDs found with provided prefix: {ref}")
+        return found[0]

@@ -1,0 +1,49 @@
+"""A refused start in Docker's words, and the exit code that goes with it.
+
+The docker client reads the exit code out of these very words (docker/cli cli/command/container/run.go): "executable
+file not found" and "no such file or directory" mean 127, "permission denied" 126, anything else 125.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from containerlab.errors import StartFailed
+
+__all__ = ["start_failed"]
+
+_TASK = "failed to create task for container: failed to create shim task: OCI runtime create failed: "
+_EXEC = "OCI runtime exec failed: exec failed: "
+_START = "unable to start container process: "
+
+
+def start_failed(exc: OSError, command: str, *, of_exec: bool = False) -> StartFailed:
+    """``exc`` is the supervisor's answer: errno, and where known ``stage`` and the path that refused."""
+    stage = getattr(exc, "stage", "") or ""
+    detail, code = _reason(exc, stage, command)
+    head = _EXEC if of_exec else _TASK
+    return StartFailed(f"{head}{_START}{detail}: unknown", exit_code=code)
+
+
+def _reason(exc: OSError, stage: str, command: str) -> tuple[str, int]:
+    reason = (os.strerror(exc.errno) if exc.errno else str(exc)).lower()
+    if stage == "exec":
+        return _exec_reason(exc, command, reason)
+    if stage == "cwd":
+        return f'chdir to cwd ("{exc.filename or ""}") set in config.json failed: {reason}', 125
+    if stage == "user":
+        return f"unable to find user: {exc.strerror or reason}", 125
+    where = f' "{exc.filename}"' if exc.filename else ""
+    said = exc.strerror if exc.strerror and exc.strerror.lower() != reason else ""
+    return f"{stage or 'start'}{where}: {reason}{f' ({said})' if said else ''}", 125
+
+
+def _exec_reason(exc: OSError, command: str, reason: str) -> tuple[str, int]:
+    if exc.errno == errno.ENOENT and "/" not in command:
+        return f'exec: "{command}": executable file not found in $PATH', 127
+    if exc.errno == errno.ENOENT:
+        return f'exec: "{command}": stat {command}: no such file or directory', 127
+    if exc.errno in (errno.EACCES, errno.EPERM, errno.EISDIR):
+        return f'exec: "{command}": permission denied', 126
+    return f'exec: "{command}": {reason}', 126 if exc.errno == errno.ENOEXEC else 125

@@ -1,0 +1,224 @@
+"""Which options of a create request this engine carries out, and a refusal by name for every other.
+
+An option that is accepted and then ignored would teach something false; so each field of ``HostConfig`` is
+carried out by ``bundle``, ``mounts`` or ``resources``, or it must have Docker's default here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Callable
+from typing import Any
+
+from containerlab.engine.models import ContainerConfig, HostConfig, NetworkingConfig
+from containerlab.engine.restart import check_policy
+from containerlab.engine.signals import parse_signal
+from containerlab.errors import HostLacks, InvalidParameter, NoSuchNetwork
+
+__all__ = ["check_request", "network_mode"]
+
+_LATER = "It comes with a later release of this engine."
+
+# Field of HostConfig: the option's name, its harmless values.
+_NOT_CARRIED_OUT: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "volume_driver": ("--volume-driver", ("", "local")),
+    "volumes_from": ("--volumes-from", ([],)),
+    "links": ("--link", ([],)),
+    "cgroup": ("Cgroup", ("",)),
+    "cgroup_parent": ("--cgroup-parent", ("",)),
+    "storage_opt": ("--storage-opt", ({},)),
+    "userns_mode": ("--userns", ("",)),
+    "isolation": ("--isolation", ("", "default")),
+    "blkio_weight": ("--blkio-weight", (0,)),
+    "blkio_weight_device": ("--blkio-weight-device", ([],)),
+    "blkio_device_read_bps": ("--device-read-bps", ([],)),
+    "blkio_device_write_bps": ("--device-write-bps", ([],)),
+    "blkio_device_read_iops": ("--device-read-iops", ([],)),
+    "blkio_device_write_iops": ("--device-write-iops", ([],)),
+    "cpu_realtime_period": ("--cpu-rt-period", (0,)),
+    "cpu_realtime_runtime": ("--cpu-rt-runtime", (0,)),
+    "device_cgroup_rules": ("--device-cgroup-rule", ([],)),
+    "device_requests": ("--gpus", ([],)),
+    "kernel_memory": ("--kernel-memory", (0,)),
+    "kernel_memory_tcp": ("KernelMemoryTCP", (0,)),
+    "cpu_count": ("--cpu-count", (0,)),
+    "cpu_percent": ("--cpu-percent", (0,)),
+    "io_maximum_iops": ("--io-maxiops", (0,)),
+    "io_maximum_bandwidth": ("--io-maxbandwidth", (0,)),
+    "memory_swappiness": ("--memory-swappiness", (None, -1)),
+    "oom_kill_disable": ("--oom-kill-disable", (None, False)),
+}
+
+_IPC_SYSCTLS = frozenset(
+    f"kernel.{name}" for name in ("msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmmni", "shm_rmid_forced")
+)
+
+_NETWORKS = ("none", "host", "default", "bridge")
+
+
+def network_mode(host: HostConfig) -> str:
+    """``none`` or ``host`` or, for Docker's default, ``default``; raises NoSuchNetwork for any other name."""
+    mode = host.network_mode or "default"
+    if mode.startswith("container:"):
+        raise InvalidParameter(f"--network {mode}: joining a container's network isn't carried out yet.", hint=_LATER)
+    if mode not in _NETWORKS:
+        raise NoSuchNetwork(
+            mode, hint="This engine has the networks none, host and the default one until user networks come."
+        )
+    return "default" if mode == "bridge" else mode
+
+
+def check_request(config: ContainerConfig, host: HostConfig, networking: NetworkingConfig) -> list[str]:
+    """Raise for what can't be granted; the warnings for what is granted with a difference."""
+    for field, (option, harmless) in _NOT_CARRIED_OUT.items():
+        if getattr(host, field) not in harmless:
+            raise InvalidParameter(f"{option} isn't carried out by this engine yet.", hint=_LATER)
+    for check in _CHECKS:
+        check(config, host)
+    _check_endpoints(networking)
+    check_policy(host.restart_policy, auto_remove=host.auto_remove)
+    if network_mode(host) == "default":
+        return ["The default network has loopback alone: this engine's bridges come with a later release."]
+    return []
+
+
+def _check_ports(config: ContainerConfig, host: HostConfig) -> None:
+    if any(host.port_bindings) or host.publish_all_ports:
+        raise InvalidParameter(
+            "-p/--publish: published ports aren't carried out yet.",
+            hint="Use --network host, and the program's port is the host's own.",
+        )
+
+
+def _check_network_settings(config: ContainerConfig, host: HostConfig) -> None:
+    if config.mac_address:
+        raise InvalidParameter("--mac-address isn't carried out by this engine yet.", hint=_LATER)
+    if host.network_mode == "host" and config.hostname and host.uts_mode == "host":
+        raise InvalidParameter("conflicting options: hostname and the UTS mode")
+
+
+def _check_modes(config: ContainerConfig, host: HostConfig) -> None:
+    for option, value, allowed in (
+        ("--pid", host.pid_mode, ("", "private", "host")),
+        ("--ipc", host.ipc_mode, ("", "private", "shareable", "none", "host")),
+        ("--uts", host.uts_mode, ("", "private", "host")),
+        ("--cgroupns", host.cgroupns_mode, ("", "private", "host")),
+    ):
+        if value.startswith("container:"):
+            raise InvalidParameter(f"{option} {value}: joining another container isn't carried out yet.", hint=_LATER)
+        if value not in allowed:
+            raise InvalidParameter(f"invalid {option[2:]} mode: {value}")
+
+
+def _check_log(config: ContainerConfig, host: HostConfig) -> None:
+    driver = host.log_config.type
+    if driver not in ("", "json-file", "none"):
+        raise InvalidParameter(
+            f"logger: no log driver named '{driver}' is registered", hint="This engine has json-file and none."
+        )
+    unknown = sorted(set(host.log_config.config) - {"max-size", "max-file"})
+    if unknown:
+        raise InvalidParameter(f"unknown log opt '{unknown[0]}' for json-file log driver")
+
+
+def _check_runtime(config: ContainerConfig, host: HostConfig) -> None:
+    if host.runtime not in ("", "containerlab", "runc", "native", "vm"):
+        raise InvalidParameter(f"unknown or invalid runtime name: {host.runtime}", hint="There are native and vm.")
+
+
+def _check_words(config: ContainerConfig, host: HostConfig) -> None:
+    for group in host.group_add:
+        if not group.isdigit():
+            raise InvalidParameter(
+                f"--group-add {group}: a group's name isn't looked up in the image yet.", hint="Give its number."
+            )
+    for entry in host.extra_hosts:
+        name, separator, address = entry.replace("=", ":", 1).partition(":")
+        if not name or not separator:
+            raise InvalidParameter(f'bad format for add-host: "{entry}"')
+        try:
+            ipaddress.ip_address(address.strip("[]"))
+        except ValueError:
+            raise InvalidParameter(f'invalid IP address in add-host: "{address}"') from None
+    for name in host.sysctls:
+        _check_sysctl(name, host)
+
+
+def _check_sysctl(name: str, host: HostConfig) -> None:
+    """Those alone that a namespace keeps to itself (runc libcontainer/configs/validate)."""
+    in_ipc = name in _IPC_SYSCTLS or name.startswith("fs.mqueue.")
+    if name.startswith("net."):
+        if host.network_mode == "host":
+            raise InvalidParameter(f"sysctl '{name}' not allowed in host network namespace")
+    elif in_ipc:
+        if host.ipc_mode == "host":
+            raise InvalidParameter(f"sysctl '{name}' not allowed in host ipc namespace")
+    elif name not in ("kernel.domainname", "kernel.hostname"):
+        raise InvalidParameter(f"sysctl '{name}' is not in a separate kernel namespace")
+
+
+def _check_values(config: ContainerConfig, host: HostConfig) -> None:
+    parse_signal(config.stop_signal)
+    if not -1000 <= host.oom_score_adj <= 1000:
+        raise InvalidParameter(f"Invalid value {host.oom_score_adj}, range for oom score adj is [-1000, 1000]")
+    if host.shm_size < 0:
+        raise InvalidParameter("SHM size can not be less than 0")
+    if config.working_dir and not config.working_dir.startswith("/"):
+        raise InvalidParameter(f"the working directory '{config.working_dir}' is invalid: not an absolute path")
+    if len(config.hostname) > 64:
+        raise InvalidParameter(f"invalid hostname {config.hostname!r}: more than 64 characters")
+
+
+def _check_resources(config: ContainerConfig, host: HostConfig) -> None:
+    if host.memory and host.memory < 6 << 20:
+        raise InvalidParameter("Minimum memory limit allowed is 6MB")
+    if host.memory_swap > 0 and not host.memory:
+        raise InvalidParameter("You should always set the Memory limit when using Memoryswap limit, see usage")
+    if host.memory and 0 < host.memory_swap < host.memory:
+        raise InvalidParameter("Minimum memoryswap limit should be larger than memory limit, see usage")
+    if host.memory and host.memory_reservation > host.memory:
+        raise InvalidParameter("Minimum memory limit can not be less than memory reservation limit, see usage")
+    if host.nano_cpus and (host.cpu_period or host.cpu_quota):
+        raise InvalidParameter("Conflicting options: Nano CPUs and CPU Period or Quota cannot both be set")
+    cpus = os.cpu_count() or 1
+    if not 0 <= host.nano_cpus <= cpus * 1_000_000_000:
+        raise InvalidParameter(f"Range of CPUs is from 0.01 to {cpus}.00, as there are only {cpus} CPUs available")
+    if host.cpu_period and not 1000 <= host.cpu_period <= 1_000_000:
+        raise InvalidParameter("CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)")
+    if 0 < host.cpu_quota < 1000:
+        raise InvalidParameter("CPU cfs quota can not be less than 1ms (i.e. 1000)")
+
+
+def _check_security(config: ContainerConfig, host: HostConfig) -> None:
+    for option in host.security_opt:
+        name, _, value = option.replace(":", "=", 1).partition("=")
+        granted = {
+            "no-new-privileges": value in ("", "true", "false"),
+            "seccomp": value in ("unconfined", "builtin") or value.startswith("{"),
+            "apparmor": value == "unconfined",
+            "label": value == "disable",
+        }
+        if name not in granted:
+            raise InvalidParameter(f"invalid --security-opt 2: {option!r}")
+        if not granted[name]:
+            raise HostLacks(f"--security-opt {option}: this engine has no {name} profile of that name.")
+
+
+_CHECKS: tuple[Callable[[ContainerConfig, HostConfig], None], ...] = (
+    _check_ports,
+    _check_network_settings,
+    _check_modes,
+    _check_log,
+    _check_runtime,
+    _check_words,
+    _check_values,
+    _check_resources,
+    _check_security,
+)
+
+
+def _check_endpoints(networking: NetworkingConfig) -> None:
+    for name in networking.endpoints_config:
+        if name not in _NETWORKS:
+            raise NoSuchNetwork(name, hint="This engine has the networks none and host until user networks come.")

@@ -1,0 +1,147 @@
+"""Limits in the OCI runtime spec's words: memory, CPU, processes, rlimits, devices.
+
+Source: moby daemon/oci_linux.go, daemon/daemon_unix.go (``getMemoryResources``, ``getCPUResources``).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from containerlab.engine.models import DeviceMapping, HostConfig, Ulimit
+from containerlab.errors import InvalidParameter
+
+__all__ = ["device_rules", "devices", "host_devices", "limits", "rlimits"]
+
+_RLIMITS = frozenset(
+    {"as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss"}
+    | {"rtprio", "rttime", "sigpending", "stack"}
+)
+_CPU_PERIOD = 100_000
+
+# Of the host's /dev: what a container has of its own, or can't be made by mknod.
+_OWN_DEVICES = frozenset({"pts", "shm", "fd", "mqueue", ".lxc", ".lxd-mounts", ".udev", "console"})
+
+
+def limits(host: HostConfig, default_pids: int) -> dict[str, Any]:
+    """``linux.resources`` without the device rules; ``default_pids`` 0 for no limit."""
+    resources: dict[str, Any] = {}
+    pids = host.pids_limit or default_pids
+    if pids > 0:
+        resources["pids"] = {"limit": pids}
+    if host.memory or host.memory_reservation:
+        resources["memory"] = _memory(host)
+    cpu = _cpu(host)
+    if cpu:
+        resources["cpu"] = cpu
+    return resources
+
+
+def _memory(host: HostConfig) -> dict[str, int]:
+    memory: dict[str, int] = {}
+    if host.memory:
+        memory["limit"] = host.memory
+        # Docker's default lets as much again be swapped.
+        memory["swap"] = host.memory_swap or host.memory * 2
+    if host.memory_reservation:
+        memory["reservation"] = host.memory_reservation
+    return memory
+
+
+def _cpu(host: HostConfig) -> dict[str, Any]:
+    cpu: dict[str, Any] = {}
+    if host.nano_cpus:
+        cpu["period"] = _CPU_PERIOD
+        cpu["quota"] = host.nano_cpus * _CPU_PERIOD // 1_000_000_000
+    for field, key in (
+        ("cpu_shares", "shares"),
+        ("cpu_period", "period"),
+        ("cpu_quota", "quota"),
+        ("cpuset_cpus", "cpus"),
+        ("cpuset_mems", "mems"),
+    ):
+        value = getattr(host, field)
+        if value:
+            cpu[key] = value
+    return cpu
+
+
+def rlimits(ulimits: list[Ulimit]) -> list[dict[str, Any]]:
+    """``process.rlimits``; -1 is no limit. Raises InvalidParameter in Docker's words."""
+    result = []
+    for ulimit in ulimits:
+        if ulimit.name not in _RLIMITS:
+            raise InvalidParameter(f"invalid ulimit type: {ulimit.name}")
+        soft, hard = (value if value >= 0 else (1 << 64) - 1 for value in (ulimit.soft, ulimit.hard))
+        if soft > hard:
+            raise InvalidParameter(
+                f"ulimit soft limit must be less than or equal to hard limit: {ulimit.soft} > {ulimit.hard}"
+            )
+        result.append({"type": f"RLIMIT_{ulimit.name.upper()}", "soft": soft, "hard": hard})
+    return result
+
+
+def devices(mappings: list[DeviceMapping]) -> list[dict[str, Any]]:
+    """``linux.devices`` for ``--device``; a folder gives every node in it. Raises InvalidParameter."""
+    result = []
+    for mapping in mappings:
+        if not mapping.cgroup_permissions or set(mapping.cgroup_permissions) - set("rwm"):
+            raise InvalidParameter(f"invalid device mode: {mapping.cgroup_permissions}")
+        source = Path(mapping.path_on_host)
+        target = mapping.path_in_container or mapping.path_on_host
+        found = _nodes(source, Path(target))
+        if not found:
+            raise InvalidParameter(
+                f'error gathering device information while adding custom device "{source}": no such device'
+            )
+        result += found
+    return result
+
+
+def host_devices() -> list[dict[str, Any]]:
+    """Every device node of the host, for ``--privileged``."""
+    result = []
+    for entry in sorted(os.listdir("/dev")):  # noqa: PTH208
+        if entry not in _OWN_DEVICES:
+            path = Path("/dev") / entry
+            if not path.is_symlink():
+                result += _nodes(path, path)
+    return result
+
+
+def device_rules(nodes: list[dict[str, Any]], access: str = "rwm") -> list[dict[str, Any]]:
+    """Device-cgroup rules that let these nodes be used."""
+    return [
+        {"allow": True, "type": node["type"], "major": node["major"], "minor": node["minor"], "access": access}
+        for node in nodes
+    ]
+
+
+def _nodes(source: Path, target: Path) -> list[dict[str, Any]]:
+    try:
+        status = source.stat()
+        if stat.S_ISDIR(status.st_mode):
+            return [
+                node
+                for name in sorted(os.listdir(source))  # noqa: PTH208
+                if not (source / name).is_symlink()
+                for node in _nodes(source / name, target / name)
+            ]
+    except OSError:
+        return []
+    kind = "c" if stat.S_ISCHR(status.st_mode) else "b" if stat.S_ISBLK(status.st_mode) else ""
+    if not kind:
+        return []
+    return [
+        {
+            "path": str(target),
+            "type": kind,
+            "major": os.major(status.st_rdev),
+            "minor": os.minor(status.st_rdev),
+            "fileMode": stat.S_IMODE(status.st_mode),
+            "uid": status.st_uid,
+            "gid": status.st_gid,
+        }
+    ]
