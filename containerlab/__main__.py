@@ -1,0 +1,40 @@
+"""The ``containerlab`` program; ``python -m containerlab`` is the same.
+
+What belongs below the line of ``docs/design.md`` is dispatched here, before click or docker-py is imported:
+the engine must not carry its clients' libraries, and ``runtime`` is called by other engines per container.
+"""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> int:
+    """Run the verb that ``sys.argv`` names; returns the exit code."""
+    match sys.argv[1:]:
+        case ["serve", *rest]:
+            from containerlab.api.serve import main as serve
+
+            return serve(rest)
+        case ["doctor", *rest]:
+            from containerlab.runtime.doctor import main as doctor
+
+            return doctor(rest)
+        case ["system", "check", *rest]:
+            from containerlab.engine.check import main as check
+
+            return check(rest)
+        case ["runtime", *rest]:
+            from containerlab.runtime.cli import main as runtime
+
+            return runtime(rest)
+        case _:
+            from containerlab.cli import main as front_end
+
+            return front_end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

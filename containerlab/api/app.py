@@ -1,0 +1,64 @@
+"""The application: every route of every noun, and what each request passes through.
+
+Outermost first: ``lifetime.finish`` (a client that leaves doesn't stop half a change), ``errors.catch``,
+``refuse_browsers``, ``versions.negotiate``.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from containerlab.api import (
+    container_streams,
+    containers,
+    errors,
+    events,
+    execs,
+    images,
+    lab,
+    lifetime,
+    system,
+    versions,
+)
+from containerlab.api.keys import ENGINE
+from containerlab.api.requests import BODY_LIMIT
+from containerlab.engine.engine import Engine
+from containerlab.errors import Forbidden
+
+__all__ = ["make_app"]
+
+_ROUTES = (
+    *system.ROUTES,
+    *containers.ROUTES,
+    *container_streams.ROUTES,
+    *execs.ROUTES,
+    *images.ROUTES,
+    *events.ROUTES,
+)
+
+
+def make_app(engine: Engine) -> web.Application:
+    """The Docker Engine API of ``engine``; the runner needs ``handler_cancellation=True``."""
+    app = web.Application(
+        middlewares=[lifetime.finish, errors.catch, refuse_browsers, versions.negotiate],
+        client_max_size=BODY_LIMIT,
+    )
+    app[ENGINE] = engine
+    app[lifetime.ACTIVITY] = lifetime.Activity()
+    app.on_response_prepare.append(versions.add_headers)
+    app.on_response_prepare.append(errors.note_head)
+    for method, path, handler in _ROUTES:
+        app.router.add_route(method, path, handler)
+        app.router.add_route(method, r"/v{version:\d{1,4}\.\d{1,4}}" + path, handler)
+    for method, path, handler in lab.ROUTES:
+        app.router.add_route(method, path, handler)
+    return app
+
+
+@web.middleware
+async def refuse_browsers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A page in a browser that reaches the socket through some proxy sends Origin; no Docker client does."""
+    if "Origin" in request.headers:
+        raise Forbidden("requests from web pages (with an Origin header) are refused")
+    return await handler(request)

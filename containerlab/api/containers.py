@@ -1,0 +1,135 @@
+"""``/containers``: create, inspect and everything that changes a container's state."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from containerlab.api.keys import Routes, engine_of
+from containerlab.api.requests import (
+    filters,
+    flag,
+    integer,
+    json_body,
+    optional_integer,
+    refuse,
+    refuse_other_platform,
+    text,
+)
+from containerlab.api.streams import json_answer
+from containerlab.engine.models import ContainerConfig, HostConfig, NetworkingConfig, decode
+from containerlab.errors import InvalidParameter
+
+__all__ = ["ROUTES"]
+
+
+async def _list(request: web.Request) -> web.Response:
+    limit = optional_integer(request, "limit")
+    found = await engine_of(request).containers.list(
+        all=flag(request, "all"),
+        limit=limit if limit is not None and limit > 0 else None,
+        size=flag(request, "size"),
+        filters=filters(request),
+    )
+    return json_answer(found)
+
+
+async def _create(request: web.Request) -> web.Response:
+    refuse_other_platform(request)
+    body = await json_body(request)
+    container_id, warnings = await engine_of(request).containers.create(
+        decode(ContainerConfig, body),
+        decode(HostConfig, body.get("HostConfig")),
+        text(request, "name"),
+        decode(NetworkingConfig, body.get("NetworkingConfig")),
+    )
+    return json_answer({"Id": container_id, "Warnings": warnings}, status=201)
+
+
+async def _inspect(request: web.Request) -> web.Response:
+    return json_answer(await engine_of(request).containers.inspect(_name(request), size=flag(request, "size")))
+
+
+async def _top(request: web.Request) -> web.Response:
+    ps_args = text(request, "ps_args") or "-ef"
+    return json_answer(await engine_of(request).containers.top(_name(request), ps_args))
+
+
+async def _start(request: web.Request) -> web.Response:
+    await engine_of(request).containers.start(_name(request), text(request, "detachKeys") or "")
+    return web.Response(status=204)
+
+
+async def _stop(request: web.Request) -> web.Response:
+    await engine_of(request).containers.stop(
+        _name(request), optional_integer(request, "t"), text(request, "signal")
+    )
+    return web.Response(status=204)
+
+
+async def _restart(request: web.Request) -> web.Response:
+    await engine_of(request).containers.restart(
+        _name(request), optional_integer(request, "t"), text(request, "signal")
+    )
+    return web.Response(status=204)
+
+
+async def _kill(request: web.Request) -> web.Response:
+    await engine_of(request).containers.kill(_name(request), text(request, "signal") or "SIGKILL")
+    return web.Response(status=204)
+
+
+async def _pause(request: web.Request) -> web.Response:
+    await engine_of(request).containers.pause(_name(request))
+    return web.Response(status=204)
+
+
+async def _unpause(request: web.Request) -> web.Response:
+    await engine_of(request).containers.unpause(_name(request))
+    return web.Response(status=204)
+
+
+async def _rename(request: web.Request) -> web.Response:
+    name = text(request, "name")
+    if name is None:
+        raise InvalidParameter("Neither old nor new names may be empty")
+    await engine_of(request).containers.rename(_name(request), name)
+    return web.Response(status=204)
+
+
+async def _resize(request: web.Request) -> web.Response:
+    await engine_of(request).containers.resize(_name(request), integer(request, "h"), integer(request, "w"))
+    return web.Response(status=200)
+
+
+async def _remove(request: web.Request) -> web.Response:
+    refuse(request, "link", "containers aren't linked here")
+    await engine_of(request).containers.remove(
+        _name(request), force=flag(request, "force"), volumes=flag(request, "v")
+    )
+    return web.Response(status=204)
+
+
+async def _prune(request: web.Request) -> web.Response:
+    return json_answer(await engine_of(request).containers.prune(filters(request)))
+
+
+def _name(request: web.Request) -> str:
+    return request.match_info["name"]
+
+
+ROUTES: Routes = (
+    ("GET", "/containers/json", _list),
+    ("POST", "/containers/create", _create),
+    ("POST", "/containers/prune", _prune),
+    ("GET", "/containers/{name}/json", _inspect),
+    ("GET", "/containers/{name}/top", _top),
+    ("POST", "/containers/{name}/start", _start),
+    ("POST", "/containers/{name}/stop", _stop),
+    ("POST", "/containers/{name}/restart", _restart),
+    ("POST", "/containers/{name}/kill", _kill),
+    ("POST", "/containers/{name}/pause", _pause),
+    ("POST", "/containers/{name}/unpause", _unpause),
+    ("POST", "/containers/{name}/rename", _rename),
+    ("POST", "/containers/{name}/resize", _resize),
+    ("DELETE", "/containers/{name}", _remove),
+)

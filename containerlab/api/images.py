@@ -1,0 +1,72 @@
+"""``/images``: list, inspect, history, tag, remove and pull."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from containerlab.api.keys import Routes, engine_of
+from containerlab.api.lifetime import ends_with_client
+from containerlab.api.requests import filters, flag, refuse, refuse_other_platform, text
+from containerlab.api.streams import json_answer, message_stream
+from containerlab.errors import InvalidParameter
+
+__all__ = ["ROUTES"]
+
+
+async def _list(request: web.Request) -> web.Response:
+    return json_answer(await engine_of(request).images.list(all=flag(request, "all"), filters=filters(request)))
+
+
+async def _inspect(request: web.Request) -> web.Response:
+    return json_answer(await engine_of(request).images.inspect(_name(request)))
+
+
+async def _history(request: web.Request) -> web.Response:
+    return json_answer(await engine_of(request).images.history(_name(request)))
+
+
+async def _tag(request: web.Request) -> web.Response:
+    repository = text(request, "repo")
+    if repository is None:
+        raise InvalidParameter("repo is needed: the name that the image gets")
+    await engine_of(request).images.tag(_name(request), repository, text(request, "tag") or "")
+    return web.Response(status=201)
+
+
+async def _remove(request: web.Request) -> web.Response:
+    removed = await engine_of(request).images.remove(
+        _name(request), force=flag(request, "force"), noprune=flag(request, "noprune")
+    )
+    return json_answer(removed)
+
+
+async def _prune(request: web.Request) -> web.Response:
+    return json_answer(await engine_of(request).images.prune(filters(request)))
+
+
+@ends_with_client
+async def _pull(request: web.Request) -> web.StreamResponse:
+    """``fromImage`` with ``tag`` (a tag or a digest); ``fromSrc`` would be an import."""
+    refuse(request, "fromSrc", "images can't be imported from a tar stream")
+    refuse_other_platform(request)
+    name, tag = text(request, "fromImage"), text(request, "tag")
+    if name is None:
+        raise InvalidParameter("fromImage is needed: the name of the image to pull")
+    separator = "@" if tag and tag.startswith("sha256:") else ":"
+    reference = f"{name}{separator}{tag}" if tag else name
+    return await message_stream(request, lambda emit: engine_of(request).images.pull(reference, emit))
+
+
+def _name(request: web.Request) -> str:
+    return request.match_info["name"]
+
+
+ROUTES: Routes = (
+    ("GET", "/images/json", _list),
+    ("POST", "/images/create", _pull),
+    ("POST", "/images/prune", _prune),
+    ("GET", "/images/{name:.+}/json", _inspect),
+    ("GET", "/images/{name:.+}/history", _history),
+    ("POST", "/images/{name:.+}/tag", _tag),
+    ("DELETE", "/images/{name:.+}", _remove),
+)

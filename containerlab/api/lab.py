@@ -1,0 +1,38 @@
+"""``/containerlab``: what Docker's API has no word for; the shapes stand in ``docs/interfaces.md``."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from containerlab.api.keys import Routes, engine_of
+from containerlab.api.streams import json_answer
+from containerlab.errors import InvalidParameter
+
+__all__ = ["ROUTES"]
+
+
+async def _host(request: web.Request) -> web.Response:
+    return json_answer(await engine_of(request).system.host())
+
+
+async def _timeline(request: web.Request) -> web.Response:
+    return json_answer(await engine_of(request).containers.timeline(request.match_info["name"]))
+
+
+async def _memory(request: web.Request) -> web.Response:
+    return json_answer(await engine_of(request).containers.memory(request.match_info["name"]))
+
+
+async def _layers(request: web.Request) -> web.Response:
+    references = request.query.getall("image", [])
+    if not references:
+        raise InvalidParameter("image is needed: at least one, as in ?image=lab/busybox")
+    return json_answer(await engine_of(request).images.layers(references))
+
+
+ROUTES: Routes = (
+    ("GET", "/containerlab/host", _host),
+    ("GET", "/containerlab/containers/{name}/timeline", _timeline),
+    ("GET", "/containerlab/containers/{name}/memory", _memory),
+    ("GET", "/containerlab/layers", _layers),
+)

@@ -1,0 +1,52 @@
+"""How an engine that starts tells its starter how that went: one JSON line on an inherited descriptor.
+
+``CONTAINERLAB_READY_FD`` names the descriptor. The line is ``{"status": "ready"}``, ``{"status": "running"}``
+(another engine has the store) or ``{"status": "failed", "message": …, "hint": …}``. An engine that dies
+before it says anything closes the pipe, which the starter sees as well.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from containerlab.errors import ContainerlabError
+
+__all__ = ["Starter"]
+
+_VARIABLE = "CONTAINERLAB_READY_FD"
+
+
+class Starter:
+    """Whoever waits for the engine; nobody does when ``serve`` was started by hand."""
+
+    def __init__(self) -> None:
+        number = os.environ.pop(_VARIABLE, None)
+        self._descriptor = int(number) if number else None
+        if self._descriptor is not None:
+            os.set_inheritable(self._descriptor, False)
+
+    def ready(self) -> None:
+        """The socket takes connections."""
+        self._tell({"status": "ready"})
+
+    def running(self) -> None:
+        """Another engine holds the store's lock."""
+        self._tell({"status": "running"})
+
+    def failed(self, error: BaseException) -> None:
+        """The engine won't start, and why."""
+        if isinstance(error, ContainerlabError):
+            self._tell({"status": "failed", "message": error.message, "hint": error.hint})
+        else:
+            self._tell({"status": "failed", "message": f"{type(error).__name__}: {error}", "hint": ""})
+
+    def _tell(self, what: dict[str, str]) -> None:
+        if self._descriptor is None:
+            return
+        try:
+            os.write(self._descriptor, json.dumps(what).encode() + b"\n")
+        except BrokenPipeError:
+            pass  # the starter gave up waiting; the engine serves whoever comes
+        os.close(self._descriptor)
+        self._descriptor = None

@@ -1,0 +1,184 @@
+"""``containerlab serve``: one store's engine, from the lock to the last request.
+
+The order matters: folders and lock first, so that of two engines one leaves before it touches anything;
+then the supervisor, whose namespaces a process can only enter while it has a single thread; then the event
+loop, the engine and at last the socket. What only the later steps need is imported by them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from containerlab import paths
+from containerlab.api import folders
+from containerlab.api.ready import Starter
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from containerlab.engine.engine import Engine
+
+__all__ = ["ALREADY_RUNNING", "main"]
+
+ALREADY_RUNNING = 3
+"""Exit code when another engine has the store: nothing is wrong, it only isn't needed."""
+
+_LOG_LIMIT = 1024 * 1024
+_SHUTDOWN_SECONDS = 5.0
+_LATE_CLIENT_SECONDS = 0.05
+
+_log = logging.getLogger(__name__)
+
+
+def main(argv: list[str]) -> int:
+    """Serve until SIGTERM, SIGINT or ``--idle-exit``; containers run on under the supervisor.
+
+    Exit code 0, 1 when the engine couldn't start, ALREADY_RUNNING when another one has the store.
+    """
+    options = _parse(argv)
+    starter = Starter()
+    try:
+        run = paths.run_folder(options.store)
+        for folder in (options.store, run.parent, run):
+            folders.make_private(folder)
+        if options.detach:
+            _detach(run / "engine.log")
+        _configure_logging()
+        lock = folders.lock(options.store)
+        if lock is None:
+            starter.running()
+            return ALREADY_RUNNING
+        return _serve(options, run, starter)
+    except Exception as error:
+        _log.debug("the engine could not start", exc_info=True)
+        print(f"containerlab serve: {error}", file=sys.stderr)
+        starter.failed(error)
+        return 1
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="containerlab serve", description="Serve one store's Docker Engine API.")
+    parser.add_argument("--store", type=_absolute, help="folder of images, layers and containers")
+    parser.add_argument("--socket", type=_absolute, help="unix socket to listen on (default: in the run folder)")
+    parser.add_argument(
+        "--idle-exit", type=float, default=0, metavar="SECONDS", help="end after this long unused; 0: never"
+    )
+    parser.add_argument("--detach", action="store_true", help="leave the terminal; errors go to engine.log")
+    options = parser.parse_args(argv)
+    options.store = options.store or paths.store_folder()
+    options.socket = options.socket or paths.api_socket(options.store)
+    return options
+
+
+def _absolute(path: str) -> Path:
+    return Path(path).expanduser().absolute()
+
+
+def _detach(log: Path) -> None:
+    """Second fork of the two (the starter made the first, with setsid): no terminal can ever reach the engine."""
+    if os.fork():
+        os._exit(0)
+    os.chdir("/")
+    if log.exists() and log.stat().st_size > _LOG_LIMIT:
+        log.replace(log.with_suffix(".log.1"))
+    null = os.open(os.devnull, os.O_RDWR)
+    errors = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    for source, target in ((null, 0), (null, 1), (errors, 2)):
+        os.dup2(source, target)
+    os.close(null)
+    os.close(errors)
+
+
+def _configure_logging() -> None:
+    level = os.environ.get("CONTAINERLAB_LOG", "WARNING").upper()
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=level)
+
+
+def _serve(options: argparse.Namespace, run: Path, starter: Starter) -> int:
+    from containerlab.runtime.launch import ensure_supervisor
+
+    ensure_supervisor(run, options.store)
+    return asyncio.run(_run_engine(options, run, starter))
+
+
+async def _run_engine(options: argparse.Namespace, run: Path, starter: Starter) -> int:
+    from containerlab.engine.engine import Engine, Settings
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    engine = await Engine.open(Settings(store=options.store, run=run, idle_exit=options.idle_exit or None))
+    try:
+        await _answer_requests(engine, options.socket, starter, stop)
+    finally:
+        await engine.close()
+    if not stop.is_set():
+        await _end_supervisor(run)
+    return 0
+
+
+async def _answer_requests(engine: Engine, path: Path, starter: Starter, stop: asyncio.Event) -> None:
+    """Listen until ``stop`` is set or the engine has been idle long enough."""
+    from aiohttp import web
+
+    from containerlab.api.app import make_app
+    from containerlab.api.connection import connection_factory
+
+    app = make_app(engine)
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_SECONDS)
+    await runner.setup()
+    if runner.server is None:
+        raise RuntimeError("aiohttp's runner has no server after its setup")
+    loop = asyncio.get_running_loop()
+    server = await loop.create_unix_server(connection_factory(runner.server), sock=folders.listen(path))
+    # What start-up made lives as long as the process: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    starter.ready()
+    try:
+        await _until_unused(engine, app, stop)
+    finally:
+        path.unlink(missing_ok=True)
+        # Whoever connected before the name was gone is still answered.
+        await asyncio.sleep(_LATE_CLIENT_SECONDS)
+        server.close()
+        await runner.cleanup()
+
+
+async def _until_unused(engine: Engine, app: web.Application, stop: asyncio.Event) -> None:
+    from containerlab.api.lifetime import ACTIVITY
+
+    limit = engine.settings.idle_exit
+    if limit is None:
+        await stop.wait()
+        return
+    while not stop.is_set():
+        since = engine.idle_since()
+        unused = time.monotonic() - since if since is not None and app[ACTIVITY].idle else 0.0
+        if unused >= limit:
+            return
+        try:
+            await asyncio.wait_for(stop.wait(), timeout=max(limit - unused, 0.05))
+        except TimeoutError:
+            continue
+
+
+async def _end_supervisor(run: Path) -> None:
+    """An engine that nobody needs leaves no process behind, unless a container still lives."""
+    from containerlab.runtime.client import SupervisorClient
+
+    client = SupervisorClient()
+    await client.connect(run)
+    listed = await client.call("list")
+    if not any(container["status"] == "running" for container in listed["containers"]):
+        await client.call("shutdown")
