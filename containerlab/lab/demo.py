@@ -115,7 +115,8 @@ _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>containerlab: a container and a virtual machine</title>
 <style>{style}
-body{{font:16px/1.55 system-ui,sans-serif;max-width:62em;margin:2em auto;padding:0 1em;background:Canvas;color:CanvasText}}
+body{{font:16px/1.55 system-ui,sans-serif;max-width:62em;margin:2em auto;padding:0 1em}}
+body{{background:Canvas;color:CanvasText}}
 :root{{color-scheme:light dark}} figure{{margin:1.5em 0 2.5em}}</style></head><body>
 <h1>A container and a virtual machine, measured here</h1>
 <p class="cl-figure">{host}</p>

@@ -118,7 +118,8 @@ def _sharing_sentence(sharing: Sharing) -> str:
     shared = sum(1 for chain_id in sharing.layers if len(sharing.users(chain_id)) > 1)
     return (
         f"{count} images, {len(sharing.layers)} layers, {shared} of them shared: "
-        f"{megabytes(sharing.bytes_on_disk)} on disk in place of {megabytes(sharing.bytes_if_copied)}, so sharing saves {megabytes(sharing.bytes_saved)}."
+        f"{megabytes(sharing.bytes_on_disk)} on disk in place of {megabytes(sharing.bytes_if_copied)}, "
+        f"so sharing saves {megabytes(sharing.bytes_saved)}."
     )
 
 
