@@ -1,0 +1,166 @@
+"""A further process in a running container: ``exec``.
+
+A helper child joins every namespace of the container's first process by one setns(2) on its pidfd, clones the real
+process with CLONE_PARENT, so that it is the caller's child, and ends. A child is needed twice: a joined pid
+namespace holds only for children made afterwards, and the caller must stay where it is.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from containerlab.runtime import constants as c
+from containerlab.runtime import devices, init, syscalls
+from containerlab.runtime.inroot import Root
+from containerlab.runtime.process import Process, finish, set_oom_score
+from containerlab.runtime.report import Report, StageError
+from containerlab.runtime.spawn import Starting, blocked_signals
+
+if TYPE_CHECKING:
+    from containerlab.runtime.spawn import CgroupMembership
+
+__all__ = ["spawn_exec"]
+
+
+def spawn_exec(
+    target_pid: int,
+    process: dict[str, Any],
+    stdio: tuple[int, int, int] | None,
+    cgroup: CgroupMembership | None,
+    *,
+    seccomp: str | None,
+) -> Starting:
+    """Clones ``process`` (OCI's, with ``user_name`` for Docker's words) into the container of ``target_pid``.
+
+    ``seccomp`` is the path of the container's compiled filter, None for unconfined. Raises ``StageError`` for what fails
+    before the clone, ESRCH when the container has ended. The calling process must have one thread.
+    """
+    request = time.monotonic_ns()
+    join_fds = list(cgroup.join_fds) if cgroup is not None else []
+    try:
+        checked = Process.from_spec(
+            process, seccomp=seccomp, user_words=process.get("user_name"), group_words=[]
+        )
+    except OSError as error:
+        raise StageError("exec", error.errno or 0, error.strerror or str(error), error.filename or "") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise StageError("exec", 22, f"process: {error}") from error
+    if checked.terminal != (stdio is None):
+        raise StageError("exec", 22, "a terminal takes no stdio, and anything else needs it")
+    try:
+        target = os.pidfd_open(target_pid)
+    except OSError as error:
+        raise StageError("clone", error.errno or 0, "the container is not running") from None
+    try:
+        return _clone_through_helper(target, target_pid, checked, stdio, join_fds, request)
+    finally:
+        os.close(target)
+
+
+def _clone_through_helper(
+    target: int,
+    target_pid: int,
+    process: Process,
+    stdio: tuple[int, int, int] | None,
+    join_fds: list[int],
+    request: int,
+) -> Starting:
+    kinds = _different_namespaces(target_pid)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    try:
+        with blocked_signals():
+            helper = syscalls.fork_with(signal.SIGCHLD)
+            if helper == 0:
+                init.child(
+                    lambda report: _help(target, kinds, process, stdio, join_fds, writer, report),
+                    theirs.fileno(),
+                    request,
+                )
+            os.close(writer)
+            writer = -1
+            # The helper only joins and clones: this is read within a millisecond.
+            answer = os.read(reader, 16)
+            os.waitpid(helper, c.WALL)
+    except OSError as error:
+        ours.close()
+        raise StageError("clone", error.errno or 0, f"clone: {error.strerror}") from None
+    finally:
+        theirs.close()
+        os.close(reader)
+        if writer >= 0:
+            os.close(writer)
+    starting = Starting(int(answer or b"0"), ours)
+    if not answer:
+        raise _why(starting)
+    return starting
+
+
+def _why(starting: Starting) -> StageError:
+    """The helper failed, and has told its reason before it ended."""
+    from containerlab.runtime.spawn import Failed
+
+    failed = starting.receive()
+    if isinstance(failed, Failed):
+        return StageError(failed.stage, failed.errno, failed.message, failed.path)
+    return StageError("namespaces", 0, "the helper ended without a word")
+
+
+def _different_namespaces(pid: int) -> int:
+    """CLONE_NEW* of the namespaces in which ``pid`` isn't with us: joining one's own is EINVAL or needless."""
+    flags = 0
+    for kind, name in c.NAMESPACE_FILES.items():
+        if kind == "user":
+            continue
+        try:
+            theirs = os.stat(f"/proc/{pid}/ns/{name}")  # noqa: PTH116
+            ours = os.stat(f"/proc/self/ns/{name}")  # noqa: PTH116
+        except OSError as error:
+            raise StageError("clone", error.errno or 0, "the container is not running") from None
+        if (theirs.st_dev, theirs.st_ino) != (ours.st_dev, ours.st_ino):
+            flags |= c.NAMESPACES[kind]
+    return flags
+
+
+def _help(
+    target: int,
+    kinds: int,
+    process: Process,
+    stdio: tuple[int, int, int] | None,
+    join_fds: list[int],
+    writer: int,
+    report: Report,
+) -> NoReturn:
+    set_oom_score(process.oom_score_adj)
+    report.stage = "cgroup"
+    syscalls.prctl(c.PR_SET_DUMPABLE, 0)
+    report.stage = "namespaces"
+    syscalls.setns(target, kinds)
+    pid = syscalls.fork_with(c.CLONE_PARENT)
+    if pid != 0:
+        os.write(writer, b"%d" % pid)
+        os._exit(0)
+    _run(process, stdio, join_fds, report)
+
+
+def _run(
+    process: Process, stdio: tuple[int, int, int] | None, join_fds: list[int], report: Report
+) -> NoReturn:
+    report.stage = "cgroup"
+    init.join_cgroup(join_fds, namespace=False)
+    report.stamp("cgroup")
+    report.stage = "namespaces"
+    init.close_inherited(stdio, report)
+    os.setsid()
+    root = Root(os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+    if process.terminal:
+        report.stage = "dev"
+        master, slave = devices.open_console(root, process.console_size, bind=False)
+        report.console(master)
+        os.close(master)
+        init.take_terminal(slave)
+    finish(process, root, report)
