@@ -1,0 +1,158 @@
+"""Staying with a program until it ends: streams, interrupts, exit code. ``run``, ``start -a`` and ``attach`` share it."""
+
+from __future__ import annotations
+
+__all__ = ["LONG_AFTER", "Attachment", "refuse_terminal_in_cell"]
+
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import docker.errors
+import requests
+
+from containerlab.commands.context import Context
+from containerlab.commands.output import Recorder
+from containerlab.commands.result import Finished
+from containerlab.commands.streams import Frames, Hijacked, Input, hijack, post, pump
+from containerlab.errors import UsageError
+
+LONG_AFTER = 10.0
+_STOP_SECONDS = 3
+
+
+def refuse_terminal_in_cell(context: Context, verb: str, rest: str) -> None:
+    """A cell has no terminal: say so at once, and what to use. Raises UsageError in a notebook."""
+    if context.notebook:
+        raise UsageError(
+            f"A notebook cell has no terminal for {verb} -it.",
+            hint=f"Put the commands in the cell: %%container {verb} {rest}\n"
+            f"Or open a terminal in JupyterLab: containerlab {verb} -it {rest}",
+        )
+
+
+@dataclass
+class Attachment:
+    """One attached run of a container. Use :meth:`attach`, start the container, then :meth:`finish`."""
+
+    context: Context
+    container: str
+    name: str
+    what: str
+    tty: bool = False
+    interactive: bool = False
+    remove: bool = False
+    unnamed: bool = False
+    recorder: Recorder = field(init=False)
+    _frames: Frames = field(init=False)
+    _stream: Hijacked | None = None
+    _wait: requests.Response | None = None
+    _interrupts: int = 0
+    _began: float = 0.0
+    _told: bool = False
+
+    def __post_init__(self) -> None:
+        self.recorder = Recorder(self.context.output)
+        self._frames = Frames(raw=self.tty)
+
+    def attach(self, *, condition: str) -> None:
+        """Before the start, so that nothing is missed: the stream, and the wait for the exit code."""
+        client = self.context.client
+        params = {"stream": 1, "stdout": 1, "stderr": 1, "stdin": int(self.interactive)}
+        self._stream = hijack(client, f"/containers/{self.container}/attach", params=params)
+        self._wait = post(client, f"/containers/{self.container}/wait", params={"condition": condition})
+
+    def finish(self) -> Finished:
+        """Pump until the program ends. In a terminal an interrupt is passed on, as Docker does; else it is raised."""
+        self._began = time.monotonic()
+        source = Input(self.context.body, self.context.stdin_fd) if self.interactive else None
+        while True:
+            try:
+                self._pump(source)
+                if source is not None and source.detached and self.tty:
+                    return self._finished(0, detached=True)
+                return self._finished(self._exit_code())
+            except KeyboardInterrupt:
+                if self.context.notebook:
+                    raise
+                self._pass_on()
+
+    def abandon(self) -> None:
+        """After an interrupt: stop the container and wait for its end; a second interrupt kills it."""
+        try:
+            self._stop()
+        except KeyboardInterrupt:
+            self._signal("SIGKILL")
+            self._stop()
+
+    def close(self) -> None:
+        """Leave both connections."""
+        if self._stream is not None:
+            self._stream.close()
+        if self._wait is not None:
+            self._wait.close()
+
+    def _pump(self, source: Input | None) -> None:
+        if self._stream is None:
+            return
+        terminal = self.context.terminal if self.tty else None
+        with terminal or nullcontext():
+            pump(self._stream, source, self.recorder.write, self._frames, on_idle=self._on_idle)
+
+    def _on_idle(self) -> None:
+        if self.context.notebook and not self._told and time.monotonic() - self._began > LONG_AFTER:
+            self._told = True
+            self.context.output.notice(
+                "Still running. To stop it, interrupt the kernel (■, or i i); to go on without waiting, use -d."
+            )
+
+    def _exit_code(self) -> int:
+        """From the wait that was begun before the start; when the engine has died meanwhile, from the one that follows it."""
+        if self._wait is None:
+            return 0
+        try:
+            answer: dict[str, Any] = self._wait.json()
+        except (requests.RequestException, ValueError):
+            self.context.reconnect()
+            answer = self.context.client.api.wait(self.container)
+        return int(answer["StatusCode"])
+
+    def _finished(self, code: int, *, detached: bool = False) -> Finished:
+        return Finished(
+            what=self.what,
+            stdout=self.recorder.text(1),
+            stderr=self.recorder.text(2),
+            seconds=time.monotonic() - self._began,
+            exit_code=code,
+            name=self.name,
+            id=self.container,
+            truncated=self.recorder.truncated,
+            detached=detached,
+        )
+
+    def _pass_on(self) -> None:
+        """The first interrupt is the program's own to deal with, the second asks it to end, the third kills."""
+        self._interrupts += 1
+        self._signal(("SIGINT", "SIGTERM", "SIGKILL")[min(self._interrupts, 3) - 1])
+
+    def _stop(self) -> None:
+        """Stop and wait until it has ended; remove what nobody could name any more."""
+        api = self.context.client.api
+        try:
+            api.stop(self.container, timeout=_STOP_SECONDS)
+            if self.remove:
+                api.wait(self.container, condition="removed")
+            elif self.unnamed:
+                api.remove_container(self.container, force=True)
+            else:
+                api.wait(self.container)
+        except docker.errors.NotFound:
+            pass  # --rm was quicker than we are
+
+    def _signal(self, name: str) -> None:
+        try:
+            self.context.client.api.kill(self.container, signal=name)
+        except docker.errors.APIError as error:
+            if error.response is None or error.response.status_code not in (404, 409):
+                raise

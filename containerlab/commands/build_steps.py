@@ -1,0 +1,121 @@
+"""The steps of a build, read from its stream: from the engine's own step messages, else from Docker's text."""
+
+from __future__ import annotations
+
+__all__ = ["BuildLog", "Step"]
+
+import re
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from containerlab.commands import formats
+
+_STEP = re.compile(r"^Step (\d+)/(\d+) : (.*)$", re.DOTALL)
+_CACHED = re.compile(r"^ ---> Using cache\s*$")
+_PLUMBING = re.compile(r"^( ---> |Removing intermediate container |Successfully (built|tagged) )")
+_KEPT = 256 * 1024
+
+
+@dataclass
+class Step:
+    """One instruction: ``status`` is start, done or error; ``seconds`` and ``size`` (bytes) None until known."""
+
+    number: int
+    total: int
+    instruction: str
+    line: int = 0
+    cached: bool = False
+    status: str = "start"
+    seconds: float | None = None
+    size: int | None = None
+    output: str = ""
+    began: float = field(default_factory=time.monotonic)
+
+    def facts(self) -> str:
+        """``CACHED``, or how long it took and what it added."""
+        if self.status == "error":
+            return "FAILED"
+        if self.cached:
+            return "CACHED"
+        words = [formats.seconds(self.seconds)] if self.seconds is not None else []
+        return ", ".join([*words, *([formats.size(self.size)] if self.size else [])])
+
+
+@dataclass
+class BuildLog:
+    """A build so far. Feed it the messages of the stream; ``error`` is the failure's text, ``image`` the id at its end."""
+
+    steps: list[Step] = field(default_factory=list)
+    image: str = ""
+    error: str = ""
+    error_code: int | None = None
+    own: bool = False
+    _text: list[str] = field(default_factory=list)
+
+    def feed(self, message: dict[str, Any]) -> None:
+        """One JSON message of ``POST /build``'s answer."""
+        if isinstance(message.get("containerlab"), dict):
+            self._own_step(message["containerlab"])
+        if isinstance(message.get("stream"), str):
+            self._stream(message["stream"])
+        if isinstance(message.get("aux"), dict):
+            self.image = str(message["aux"].get("ID") or self.image)
+        if "error" in message:
+            detail = message.get("errorDetail") or {}
+            self.error = str(detail.get("message") or message["error"])
+            self.error_code = detail.get("code")
+            if self.steps:
+                self._end(self.steps[-1], "error")
+
+    def finish(self) -> None:
+        """The stream has ended: so has its last step."""
+        if self.steps and self.steps[-1].status == "start":
+            self._end(self.steps[-1], "done")
+
+    def text(self) -> str:
+        """The build as lines of text; it only ever grows at its end."""
+        return "".join(self._text)
+
+    def _own_step(self, facts: dict[str, Any]) -> None:
+        self.own = True
+        number = int(facts["step"])
+        if not self.steps or self.steps[-1].number != number:
+            self._begin(Step(number, int(facts["total"]), str(facts["instruction"]), int(facts.get("line") or 0)))
+        step = self.steps[-1]
+        step.cached = bool(facts.get("cached")) or step.cached
+        if facts.get("seconds") is not None:
+            step.seconds = float(facts["seconds"])
+        if facts.get("size") is not None:
+            step.size = int(facts["size"])
+        if facts.get("status") in ("done", "error") and step.status == "start":
+            self._end(step, str(facts["status"]))
+
+    def _stream(self, text: str) -> None:
+        head = _STEP.match(text.rstrip("\n"))
+        if head:
+            self._head(int(head.group(1)), int(head.group(2)), head.group(3))
+        elif self.steps and _CACHED.match(text):
+            self.steps[-1].cached = True
+        elif self.steps and not _PLUMBING.match(text) and text.strip("\n"):
+            step = self.steps[-1]
+            step.output = (step.output + text)[-_KEPT:]
+            self._text.append(text)
+
+    def _head(self, number: int, total: int, instruction: str) -> None:
+        if self.steps and self.steps[-1].number == number:
+            return
+        self._begin(Step(number, total, instruction))
+
+    def _begin(self, step: Step) -> None:
+        self.finish()
+        self.steps.append(step)
+        self._text.append(f"Step {step.number}/{step.total}: {step.instruction}\n")
+
+    def _end(self, step: Step, status: str) -> None:
+        step.status = status
+        if step.seconds is None:
+            step.seconds = time.monotonic() - step.began
+        facts = step.facts()
+        if facts:
+            self._text.append(f"  {facts}\n")

@@ -1,0 +1,140 @@
+"""``images``, ``history``, ``tag`` and ``rmi``."""
+
+from __future__ import annotations
+
+__all__ = ["history_command", "images_command", "rmi_command", "tag_command"]
+
+from typing import Any
+
+import click
+
+from containerlab.commands import formats
+from containerlab.commands.context import Context, pass_context
+from containerlab.commands.many import each
+from containerlab.commands.result import Column, Lines, Result, Row, Table
+from containerlab.commands.values import pairs
+
+
+def _identifier(no_trunc: bool) -> Any:
+    return str if no_trunc else formats.short_id
+
+
+def _image_rows(entry: dict[str, Any]) -> list[Row]:
+    tags = entry.get("RepoTags") or ["<none>:<none>"]
+    return [
+        {
+            "repository": tag.rpartition(":")[0],
+            "tag": tag.rpartition(":")[2],
+            "id": entry["Id"],
+            "created": entry["Created"],
+            "size": entry["Size"],
+            "labels": entry.get("Labels") or {},
+        }
+        for tag in tags
+    ]
+
+
+@click.command("images", help="List images, or those of one REPOSITORY[:TAG].")
+@click.option("-a", "--all", "everything", is_flag=True, help="Also the untagged images between a build's steps.")
+@click.option("-q", "--quiet", is_flag=True, help="Only ids.")
+@click.option("-f", "--filter", "filters", multiple=True, metavar="K=V", help="As in reference=lab/*, dangling=true.")
+@click.option("--format", "template", metavar="TEMPLATE", help="One line each, as in '{{.Repository}}', or json.")
+@click.option("--no-trunc", is_flag=True, help="Whole ids.")
+@click.argument("repository", required=False)
+@pass_context
+def images_command(
+    context: Context,
+    everything: bool,
+    quiet: bool,
+    filters: tuple[str, ...],
+    template: str | None,
+    no_trunc: bool,
+    repository: str | None,
+) -> Result:
+    wanted: dict[str, list[str]] = {}
+    for word in filters:
+        for key, value in pairs([word], "--filter").items():
+            wanted.setdefault(key, []).append(value)
+    if repository:
+        wanted.setdefault("reference", []).append(repository)
+    entries = context.client.api.images(all=everything, filters=wanted or None)
+    rows = [row for entry in entries for row in _image_rows(entry)]
+    if quiet:
+        return Lines(list(dict.fromkeys(_identifier(no_trunc)(row["id"]) for row in rows)))
+    columns = [
+        Column("repository", "REPOSITORY", "Repository"),
+        Column("tag", "TAG", "Tag"),
+        Column("id", "IMAGE ID", "ID", _identifier(no_trunc)),
+        Column("created", "CREATED", "CreatedSince", formats.ago, formats.ago_calm),
+        Column("size", "SIZE", "Size", formats.size, number=True),
+    ]
+    return Table(columns, rows, empty="There are no images.", lines=template)
+
+
+@click.command("history", help="The layers of an image, newest first, and the instruction that made each.")
+@click.option("-q", "--quiet", is_flag=True, help="Only ids.")
+@click.option("-H", "--human/--no-human", default=True, help="Sizes and times in words, or as numbers.")
+@click.option(
+    "--format", "template", metavar="TEMPLATE", help="One line each, as in '{{.Size}} {{.CreatedBy}}', or json."
+)
+@click.option("--no-trunc", is_flag=True, help="Whole ids and instructions.")
+@click.argument("image")
+@pass_context
+def history_command(
+    context: Context, quiet: bool, human: bool, template: str | None, no_trunc: bool, image: str
+) -> Result:
+    rows = [
+        {
+            "id": entry["Id"],
+            "created": entry["Created"],
+            "created_by": entry["CreatedBy"],
+            "size": entry["Size"],
+            "comment": entry.get("Comment", ""),
+            "tags": entry.get("Tags") or [],
+        }
+        for entry in context.client.api.history(image)
+    ]
+    if quiet:
+        return Lines([_identifier(no_trunc)(row["id"]) for row in rows])
+
+    def instruction(text: str) -> str:
+        shown = " ".join(text.removeprefix("/bin/sh -c #(nop) ").split())
+        return shown if no_trunc or len(shown) <= 45 else shown[:44] + "…"
+
+    columns = [
+        Column("id", "IMAGE", "ID", _identifier(no_trunc)),
+        Column(
+            "created", "CREATED", "CreatedSince", formats.ago if human else str, formats.ago_calm if human else None
+        ),
+        Column("created_by", "CREATED BY", "CreatedBy", instruction),
+        Column("size", "SIZE", "Size", formats.size if human else str, number=True),
+        Column("comment", "COMMENT", "Comment"),
+    ]
+    return Table(columns, rows, empty="The image has no history.", lines=template)
+
+
+@click.command("tag", help="Give an image one more name.")
+@click.argument("source")
+@click.argument("target")
+@pass_context
+def tag_command(context: Context, source: str, target: str) -> Result:
+    head, colon, tail = target.rpartition(":")
+    repository, tag = (head, tail) if colon and "/" not in tail else (target, "latest")
+    context.client.api.tag(source, repository, tag)
+    return Lines([])
+
+
+@click.command("rmi", help="Remove images: a tag, and with its last tag the layers nobody else uses.")
+@click.option("-f", "--force", is_flag=True, help="Also when a stopped container was made from it.")
+@click.option("--no-prune", is_flag=True, help="Keep untagged parents.")
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@pass_context
+def rmi_command(context: Context, force: bool, no_prune: bool, images: tuple[str, ...]) -> Result:
+    told: list[str] = []
+
+    def remove(name: str) -> None:
+        for change in context.client.api.remove_image(name, force=force, noprune=no_prune) or []:
+            told.extend(f"{action}: {what}" for action, what in change.items())
+
+    each(context, images, remove)
+    return Lines(told)

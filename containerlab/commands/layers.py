@@ -1,0 +1,80 @@
+"""``layers`` and ``compare``: what the lab room measures and draws."""
+
+from __future__ import annotations
+
+__all__ = ["compare_command", "layers_command"]
+
+from typing import Any
+
+import click
+
+from containerlab.commands import formats, names
+from containerlab.commands.context import Context, pass_context
+from containerlab.commands.result import Column, Result, Table
+
+
+@click.command(
+    "layers", help="Which layers images share, and what sharing saves: a picture in a notebook, a table elsewhere."
+)
+@click.option("--table", "as_table", is_flag=True, help="A table in place of the picture.")
+@click.argument("images", nargs=-1, metavar="[IMAGE...]")
+@pass_context
+def layers_command(context: Context, as_table: bool, images: tuple[str, ...]) -> Result:
+    from containerlab.lab.sharing import read_sharing
+
+    chosen = images or tuple(name for name in names.image_names(context.client) if ":" in name.rpartition("/")[2])
+    sharing = read_sharing(context.client, chosen)
+    rows = [
+        {
+            "layer": layer.chain_id,
+            "size": layer.size,
+            "created_by": layer.created_by,
+            "images": sharing.users(chain_id),
+        }
+        for chain_id, layer in sharing.layers.items()
+    ]
+    columns = [
+        Column("layer", "LAYER", text=formats.short_id),
+        Column("size", "SIZE", text=formats.size, number=True),
+        Column("created_by", "CREATED BY", text=lambda text: text if len(text) <= 45 else text[:44] + "…"),
+        Column("images", "USED BY", text=", ".join),
+    ]
+    result = Table(columns, rows, empty="There are no images.")
+    if rows and not as_table:
+        result.draw(lambda: _figure(context, chosen))
+    return result
+
+
+def _figure(context: Context, images: tuple[str, ...]) -> Any:
+    from containerlab.lab.diagrams import layer_sharing
+
+    return layer_sharing(context.client, *images)
+
+
+class Compared(Result):
+    """A comparison of the lab room, as a verb's result."""
+
+    def __init__(self, comparison: Any) -> None:
+        self.comparison = comparison
+
+    def to_dict(self) -> dict[str, Any]:
+        return dict(self.comparison.to_dict())
+
+    def __str__(self) -> str:
+        return str(self.comparison)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return dict(self.comparison._repr_mimebundle_(include, exclude))
+
+
+@click.command(
+    "compare", help="One image as a container and as a virtual machine: start-up, memory, isolation, measured now."
+)
+@click.option("-n", "rounds", type=click.IntRange(3, 200), default=20, help="Starts of the container to measure (20).")
+@click.option("--vm-n", "vm_rounds", type=click.IntRange(1, 20), default=3, help="Starts of the virtual machine (3).")
+@click.argument("image", default="lab/busybox")
+@pass_context
+def compare_command(context: Context, image: str, rounds: int, vm_rounds: int) -> Result:
+    from containerlab.lab.comparison import compare
+
+    return Compared(compare(context.client, image, n=rounds, vm_n=vm_rounds))

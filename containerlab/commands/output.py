@@ -1,0 +1,92 @@
+"""Where a verb that streams writes to."""
+
+from __future__ import annotations
+
+__all__ = ["Output", "Recorder", "Silent", "StandardOutput"]
+
+import sys
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from containerlab.commands.build_steps import BuildLog
+
+_KEPT = 16 * 2**20
+
+
+class Output(Protocol):
+    """What a front end gives a verb: a terminal, a notebook cell, a test."""
+
+    def stdout(self, data: bytes) -> None:
+        """A piece of the program's standard output."""
+
+    def stderr(self, data: bytes) -> None:
+        """A piece of its standard error."""
+
+    def notice(self, text: str) -> None:
+        """A word to the person in front of it, one line."""
+
+    def step(self, log: BuildLog) -> None:
+        """A build has moved on; ``log`` holds every step so far."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def stdout(self, data: bytes) -> None: ...
+
+    def stderr(self, data: bytes) -> None: ...
+
+    def notice(self, text: str) -> None: ...
+
+    def step(self, log: BuildLog) -> None: ...
+
+
+class StandardOutput:
+    """The process's own stdout and stderr, as bytes; a build is told as lines of text."""
+
+    def __init__(self) -> None:
+        self._told = 0
+
+    def stdout(self, data: bytes) -> None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+    def stderr(self, data: bytes) -> None:
+        sys.stderr.buffer.write(data)
+        sys.stderr.buffer.flush()
+
+    def notice(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    def step(self, log: BuildLog) -> None:
+        text = log.text()
+        sys.stdout.write(text[self._told :])
+        sys.stdout.flush()
+        self._told = len(text)
+
+
+class Recorder:
+    """Keeps the last 16 MiB of each stream while it passes them on."""
+
+    def __init__(self, output: Output) -> None:
+        self.output = output
+        self.truncated = False
+        self._pieces: dict[int, deque[bytes]] = {1: deque(), 2: deque()}
+        self._kept = {1: 0, 2: 0}
+
+    def write(self, stream: int, data: bytes) -> None:
+        """``stream`` is 1 or 2, as in a frame of Docker's attach protocol."""
+        number = 2 if stream == 2 else 1
+        self._pieces[number].append(data)
+        self._kept[number] += len(data)
+        while self._kept[number] > _KEPT and len(self._pieces[number]) > 1:
+            self._kept[number] -= len(self._pieces[number].popleft())
+            self.truncated = True
+        if number == 2:
+            self.output.stderr(data)
+        else:
+            self.output.stdout(data)
+
+    def text(self, stream: int) -> str:
+        return b"".join(self._pieces[stream]).decode("utf-8", "replace")

@@ -1,0 +1,135 @@
+"""The one tree of verbs that the command line and the magics run."""
+
+from __future__ import annotations
+
+__all__ = ["SECTIONS", "invoke", "tree"]
+
+from collections.abc import Sequence
+
+import click
+
+from containerlab.commands import (
+    build,
+    events,
+    exec,
+    figures,
+    images,
+    inspect,
+    layers,
+    lifecycle,
+    logs,
+    names,
+    ps,
+    run,
+)
+from containerlab.commands.context import Context
+from containerlab.commands.problems import translate
+from containerlab.commands.result import Lines, Result
+
+SECTIONS: dict[str, list[click.Command]] = {
+    "Run a container": [
+        run.run_command,
+        run.create_command,
+        lifecycle.start_command,
+        exec.exec_command,
+        lifecycle.attach_command,
+    ],
+    "See what it does": [
+        ps.ps_command,
+        logs.logs_command,
+        figures.top_command,
+        figures.stats_command,
+        inspect.inspect_command,
+        events.events_command,
+        lifecycle.wait_command,
+    ],
+    "End it": [
+        lifecycle.stop_command,
+        lifecycle.kill_command,
+        lifecycle.restart_command,
+        lifecycle.rename_command,
+        lifecycle.rm_command,
+    ],
+    "Images": [
+        build.build_command,
+        images.images_command,
+        images.history_command,
+        images.tag_command,
+        images.rmi_command,
+    ],
+    "Look inside": [
+        layers.layers_command,
+        figures.timeline_command,
+        figures.memory_command,
+        layers.compare_command,
+    ],
+    "The engine": [inspect.info_command, inspect.version_command],
+}
+
+
+class _Tree(click.Group):
+    """Verbs by section, and ``did you mean`` for one that doesn't exist."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [command.name or "" for commands in SECTIONS.values() for command in commands]
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        verb = args[0]
+        if not verb.startswith("-") and self.get_command(ctx, verb) is None:
+            hint = names.hint(verb, self.commands)
+            raise click.UsageError(" ".join(filter(None, [f"There is no verb {verb!r}.", hint])), ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                width = max(len(name) for name in self.commands)
+                formatter.write_dl([((command.name or "").ljust(width), command.help or "") for command in commands])
+
+
+def _tree() -> click.Group:
+    root = _Tree(
+        "containerlab",
+        help="Learn what a container is by running one. The verbs and their options are Docker's.",
+        no_args_is_help=False,
+        subcommand_metavar="VERB [ARGS]...",
+        epilog="containerlab VERB --help tells the options of a verb.",
+    )
+    for commands in SECTIONS.values():
+        for command in commands:
+            root.add_command(command)
+    return root
+
+
+tree = _tree()
+
+
+def invoke(
+    arguments: Sequence[str], context: Context, *, prog: str = "containerlab", command: click.Command = tree
+) -> Result:
+    """Run one verb.
+
+    ``--help`` is a result like any other. Raises ContainerlabError, whatever docker-py or click raised below.
+    """
+    try:
+        with command.make_context(prog, list(arguments), obj=context) as click_context:
+            result = command.invoke(click_context)
+    except click.exceptions.Exit:
+        return Lines([])
+    except KeyboardInterrupt:
+        raise
+    except Exception as error:
+        problem = translate(error, _client_of(context))
+        if problem is None:
+            raise
+        raise problem from None
+    if not isinstance(result, Result):
+        raise TypeError(f"a verb gave {type(result).__name__}, not a Result")
+    return result
+
+
+def _client_of(context: Context) -> object | None:
+    """The client if the verb has used one; asking for near names must not start an engine."""
+    return context.__dict__.get("client")
