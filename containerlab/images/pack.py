@@ -1,0 +1,228 @@
+"""The only maker of archives: one directory tree in, one tar stream out, byte for byte the same each time.
+
+Names are sorted, times are whole seconds, PAX headers appear only where ustar has no room (a long or non-ASCII name, a large id
+or size, an extended attribute). A directory's entries come in one run, those of its subdirectories behind it. With
+``whiteouts`` overlayfs's marks go out as ``.wh.`` names (OCI image spec, layer.md); sockets are left out, as in every
+tar. Every file is opened below a descriptor and without following links.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from typing import Protocol
+
+from containerlab.errors import InvalidParameter
+from containerlab.images import marks
+from containerlab.images._syscalls import RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS, openat2
+from containerlab.images.compression import CHUNK
+from containerlab.images.headers import BLOCK
+from containerlab.images.ustar import header
+
+__all__ = ["Packed", "Writable", "pack"]
+
+_MAX_PATH = 4096
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_END = bytes(2 * BLOCK)
+_ZEROS = bytes(BLOCK)
+_CAPABILITY = "security.capability"
+_KINDS = {
+    stat.S_IFREG: b"0",
+    stat.S_IFLNK: b"2",
+    stat.S_IFCHR: b"3",
+    stat.S_IFBLK: b"4",
+    stat.S_IFDIR: b"5",
+    stat.S_IFIFO: b"6",
+}
+
+
+class Writable(Protocol):
+    """Where a tar goes: a file, a hasher behind a ``write``, a pipe."""
+
+    def write(self, data: bytes, /) -> object: ...
+
+
+@dataclass(slots=True)
+class Packed:
+    """``entries`` in the archive, and ``size``, the bytes of its files (a file with several names once)."""
+
+    entries: int = 0
+    size: int = 0
+
+
+def pack(dir_fd: int, out: Writable, *, whiteouts: bool = False, prefix: bytes = b"", top: bool = False) -> Packed:
+    """Write everything below the open directory ``dir_fd``; names begin with ``prefix``.
+
+    ``top`` adds an entry for the directory itself. Raises ``InvalidParameter`` for a path beyond 4,096 bytes and for a
+    directory that overlayfs renamed (``redirect``), which no layer can say.
+    """
+    return _Packing(dir_fd, out, whiteouts, prefix).run(top)
+
+
+class _Packing:
+    """One walk. Only one directory is open at a time, however deep the tree is."""
+
+    def __init__(self, dir_fd: int, out: Writable, whiteouts: bool, prefix: bytes) -> None:
+        self._dir_fd, self._out, self._whiteouts, self._prefix = dir_fd, out, whiteouts, prefix
+        self._first_names: dict[tuple[int, int], bytes] = {}
+        self._packed = Packed()
+        self._buffer = bytearray(CHUNK)
+
+    def run(self, top: bool) -> Packed:
+        pending = [b""]
+        while pending:
+            path = pending.pop()
+            fd = openat2(
+                self._dir_fd, path or b".", os.O_RDONLY | os.O_DIRECTORY, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS
+            )
+            try:
+                if top and not path:
+                    self._emit(self._prefix or b"./", os.fstat(fd), xattrs=_xattrs(fd))
+                if self._whiteouts:
+                    self._marks(fd, path)
+                pending.extend(reversed(self._directory(fd, path)))
+            finally:
+                os.close(fd)
+        self._out.write(_END)
+        return self._packed
+
+    def _marks(self, fd: int, path: bytes) -> None:
+        """The mark of an opaque directory comes before everything that is in it."""
+        names = os.listxattr(fd)
+        if any(name.endswith(".overlay.redirect") for name in names):
+            raise InvalidParameter(f"{os.fsdecode(path)!r} was renamed by overlayfs, which a layer can't say")
+        if path and marks.is_opaque(fd):
+            self._write_header(header(self._prefix + path + b"/" + marks.OPAQUE_NAME, b"0"))
+
+    def _directory(self, fd: int, path: bytes) -> list[bytes]:
+        """Write the entries of one directory; gives its subdirectories' paths."""
+        names = sorted(os.fsencode(name) for name in os.listdir(fd))
+        start = path + b"/" if path else b""
+        below: list[bytes] = []
+        for name in names:
+            here = start + name
+            if len(here) > _MAX_PATH:
+                raise InvalidParameter(f"a path of {len(here)} bytes is too long for an archive")
+            try:
+                status = os.stat(name, dir_fd=fd, follow_symlinks=False)
+                self._entry(fd, name, here, status)
+            except FileNotFoundError:
+                continue  # removed meanwhile by a running container
+            if stat.S_ISDIR(status.st_mode):
+                below.append(here)
+        return below
+
+    def _entry(self, fd: int, name: bytes, path: bytes, status: os.stat_result) -> None:
+        path = self._prefix + path
+        kind = stat.S_IFMT(status.st_mode)
+        if self._whiteouts and marks.is_whiteout(status):
+            parent, slash, base = path.rpartition(b"/")
+            self._write_header(header(parent + slash + marks.PREFIX + base, b"0"))
+        elif kind == stat.S_IFREG:
+            self._file(fd, name, path)
+        elif kind == stat.S_IFDIR:
+            child = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+            try:
+                self._emit(path + b"/", status, xattrs=_xattrs(child))
+            finally:
+                os.close(child)
+        elif kind == stat.S_IFLNK:
+            if not self._linked(path, status):
+                self._emit(path, status, link=os.readlink(name, dir_fd=fd))
+        elif kind in _KINDS and not self._linked(path, status):
+            self._emit(path, status)
+
+    def _linked(self, path: bytes, status: os.stat_result) -> bool:
+        """Whether the file went out under another name already; then a hard link goes out."""
+        if status.st_nlink < 2:
+            return False
+        first = self._first_names.setdefault((status.st_dev, status.st_ino), path)
+        if first is path:
+            return False
+        self._emit(path, status, kind=b"1", link=first)
+        return True
+
+    def _file(self, dir_fd: int, name: bytes, path: bytes) -> None:
+        fd = os.open(name, _FILE, dir_fd=dir_fd)
+        try:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode) or self._linked(path, status):
+                return
+            size = status.st_size
+            self._packed.size += size
+            head = self._head(path, status, size=size, xattrs=_xattrs(fd))
+            if size <= CHUNK // 4:
+                data = os.read(fd, size) if size else b""
+                # A file that shrinks meanwhile is filled up: the header's size is already said.
+                self._out.write(b"".join((head, data.ljust(size, b"\0"), _ZEROS[: -size % BLOCK])))
+            else:
+                self._out.write(head)
+                self._long(fd, size)
+                self._out.write(_ZEROS[: -size % BLOCK])
+        finally:
+            os.close(fd)
+
+    def _long(self, fd: int, size: int) -> None:
+        view = memoryview(self._buffer)
+        left = size
+        while left:
+            count = os.readv(fd, [view[: min(left, CHUNK)]])
+            if not count:
+                count = min(left, CHUNK)
+                view[:count] = bytes(count)
+            self._out.write(bytes(view[:count]))
+            left -= count
+
+    def _emit(
+        self,
+        path: bytes,
+        status: os.stat_result,
+        *,
+        kind: bytes = b"",
+        link: bytes = b"",
+        xattrs: dict[bytes, bytes] | None = None,
+    ) -> None:
+        self._out.write(self._head(path, status, kind=kind, link=link, xattrs=xattrs))
+
+    def _head(
+        self,
+        path: bytes,
+        status: os.stat_result,
+        *,
+        kind: bytes = b"",
+        link: bytes = b"",
+        size: int = 0,
+        xattrs: dict[bytes, bytes] | None = None,
+    ) -> bytes:
+        self._packed.entries += 1
+        kind = kind or _KINDS[stat.S_IFMT(status.st_mode)]
+        device = (os.major(status.st_rdev), os.minor(status.st_rdev)) if kind in (b"3", b"4") else (0, 0)
+        return header(
+            path,
+            kind,
+            mode=stat.S_IMODE(status.st_mode),
+            uid=status.st_uid,
+            gid=status.st_gid,
+            size=size,
+            mtime=status.st_mtime_ns // 10**9,
+            link=link,
+            device=device,
+            xattrs=xattrs,
+        )
+
+    def _write_header(self, data: bytes) -> None:
+        self._packed.entries += 1
+        self._out.write(data)
+
+
+def _xattrs(fd: int) -> dict[bytes, bytes] | None:
+    names = os.listxattr(fd)
+    if not names:
+        return None
+    found: dict[bytes, bytes] = {}
+    for name in sorted(names):
+        raw = os.fsencode(name)
+        if name == _CAPABILITY or (name.startswith("user.") and not marks.is_private_xattr(raw)):
+            found[raw] = os.getxattr(fd, name)
+    return found

@@ -1,0 +1,220 @@
+"""Images and their names: which exist, what they are called, which layers they keep.
+
+An image is its config blob (in the content store), a row, and the chain of layers it names. Making one: the layers reach the
+disk, the blob is written, the row commits last. Removing one: the row goes first.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sqlite3
+import threading
+from pathlib import Path
+
+import msgspec
+
+from containerlab.database import Database
+from containerlab.errors import InvalidParameter, InvalidReference, NoSuchImage, NotFound
+from containerlab.images.config import ImageConfig, encode, parse_config
+from containerlab.images.content import ContentStore
+from containerlab.images.layers import LayerStore, chain_id
+from containerlab.images.limits import CONFIG_BYTES, Limits
+from containerlab.images.reference import DIGEST, Reference
+
+__all__ = ["Image", "ImageStore"]
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS images (
+    id TEXT PRIMARY KEY,
+    chain_id TEXT REFERENCES layers (chain_id),
+    size INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS images_chain ON images (chain_id);
+CREATE TABLE IF NOT EXISTS tags (
+    reference TEXT PRIMARY KEY,
+    image_id TEXT NOT NULL REFERENCES images (id) ON DELETE CASCADE
+);
+"""
+_ID_PREFIX = re.compile(r"(?:sha256:)?([a-f0-9]{1,64})")
+
+
+class Image(msgspec.Struct, frozen=True):
+    """One image. ``chain_ids`` and ``diff_ids`` are base first; ``tags`` canonical references, sorted; ``size`` bytes."""
+
+    id: str
+    config: ImageConfig
+    chain_ids: list[str]
+    tags: list[Reference]
+    size: int
+
+    @property
+    def diff_ids(self) -> list[str]:
+        """The digests of the layers' plain tars, base first."""
+        return self.config.rootfs.diff_ids
+
+    @property
+    def chain_id(self) -> str | None:
+        """The top layer's chain ID; None for an image without layers."""
+        return self.chain_ids[-1] if self.chain_ids else None
+
+    @property
+    def created(self) -> str:
+        """RFC 3339, or empty."""
+        return self.config.created
+
+
+class ImageStore:
+    """The images of one store folder; safe to use from any thread."""
+
+    def __init__(self, database: Database, store_folder: Path, *, limits: Limits | None = None) -> None:
+        self._database = database
+        self._lock = threading.RLock()
+        self._configs: dict[str, ImageConfig] = {}
+        self.layers = LayerStore(database, store_folder, limits=limits)
+        database.ensure(_TABLES)
+        self.content = ContentStore(store_folder / "content", store_folder / "tmp")
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def get(self, image_id: str) -> Image:
+        """By full id; raises ``NoSuchImage``."""
+        found = self._database.rows("SELECT * FROM images WHERE id = ?", image_id)
+        if not found:
+            raise NoSuchImage(image_id)
+        return self._image(found[0])
+
+    def list(self) -> list[Image]:
+        """Every image, in no order."""
+        return [self._image(row) for row in self._database.rows("SELECT * FROM images")]
+
+    def resolve(self, name: str) -> Image:
+        """By full id, reference, or unique beginning of an id; embedded images are made on first use.
+
+        Raises ``NoSuchImage``, with near names as its hint, and ``InvalidReference``.
+        """
+        if DIGEST.fullmatch(name) or re.fullmatch(r"[a-f0-9]{64}", name):
+            return self.get("sha256:" + name.removeprefix("sha256:"))
+        reference: Reference | None
+        try:
+            reference = Reference.parse(name)
+        except InvalidReference:
+            if _ID_PREFIX.fullmatch(name) is None:
+                raise
+            reference = None
+        found = self._by_reference(reference) if reference is not None else None
+        found = found or self._by_prefix(name)
+        if found is None and reference is not None:
+            found = self._embedded(reference)
+        if found is None:
+            raise NoSuchImage(reference.familiar() if reference else name, hint=self._near(name))
+        return found
+
+    def _by_reference(self, reference: Reference) -> Image | None:
+        if reference.digest:
+            found = self._database.rows("SELECT * FROM images WHERE id = ?", reference.digest)
+            names = {tag.name() for tag in self._tags(reference.digest)}
+            return self._image(found[0]) if found and reference.name() in names else None
+        rows = self._database.rows(
+            "SELECT images.* FROM tags JOIN images ON images.id = image_id WHERE reference = ?", str(reference)
+        )
+        return self._image(rows[0]) if rows else None
+
+    def _by_prefix(self, text: str) -> Image | None:
+        match = _ID_PREFIX.fullmatch(text)
+        if match is None:
+            return None
+        start = f"sha256:{match[1]}"
+        rows = self._database.rows("SELECT * FROM images WHERE id >= ? AND id < ? LIMIT 2", start, start + "g")
+        if len(rows) > 1:
+            raise InvalidParameter(f"image id {text} is ambiguous", hint="give more of its digits")
+        return self._image(rows[0]) if rows else None
+
+    def _embedded(self, reference: Reference) -> Image | None:
+        from containerlab.images import embedded  # late: it is large, and few starts need it
+
+        name = reference.familiar_name()
+        if name not in embedded.NAMES or reference.tag != "latest":
+            return None
+        with self._lock:
+            return self._by_reference(reference) or embedded.build(name, self)
+
+    def _near(self, name: str) -> str:
+        from containerlab.images import embedded
+
+        rows = self._database.rows("SELECT reference FROM tags")
+        known = {Reference.parse(row["reference"]).familiar() for row in rows} | set(embedded.NAMES)
+        near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.5)
+        return f"Did you mean {' or '.join(near)}?" if near else ""
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def create(self, config: ImageConfig, chain: str | None, ref: Reference | str | None = None) -> Image:
+        """Register an image whose layers are there, and name it; the same config gives the image that exists.
+
+        Raises ``InvalidParameter`` when the config's diff IDs aren't those of the layers.
+        """
+        layers = self.layers.chain(chain)
+        if config.rootfs.diff_ids != [layer.diff_id for layer in layers]:
+            raise InvalidParameter("the image config lists other layers than those it is made of")
+        image_id = self.content.put(encode(config))
+        with self._lock, self._database.transaction(durable=True) as transaction:
+            self.layers.sync(transaction, chain)
+            transaction.execute(
+                "INSERT OR IGNORE INTO images VALUES (?, ?, ?)",
+                (image_id, chain, sum(layer.size for layer in layers)),
+            )
+            if ref is not None:
+                _tag(transaction, image_id, ref)
+        return self.get(image_id)
+
+    def tag(self, image_id: str, ref: Reference | str) -> None:
+        """Give an image a name, taking it from the image that had it. Raises ``NoSuchImage``, ``InvalidReference``."""
+        self.get(image_id)
+        with self._lock, self._database.transaction(durable=True) as transaction:
+            _tag(transaction, image_id, ref)
+
+    def untag(self, ref: Reference | str) -> None:
+        """Take a name away; the image stays. Raises ``NoSuchImage`` when nothing has that name."""
+        reference = _parsed(ref)
+        with self._lock, self._database.transaction(durable=True) as transaction:
+            done = transaction.execute("DELETE FROM tags WHERE reference = ?", (str(reference),))
+            if not done.rowcount:
+                raise NoSuchImage(reference.familiar())
+
+    def remove(self, image_id: str) -> "list[str]":
+        """Remove an image, its names, and the layers that nothing else needs; gives their chain IDs, top first."""
+        image = self.get(image_id)
+        with self._lock, self._database.transaction(durable=True) as transaction:
+            transaction.execute("DELETE FROM images WHERE id = ?", (image_id,))
+            gone = self.layers.remove(image.chain_id, transaction)
+        self._configs.pop(image_id, None)
+        self.layers.erase(gone)
+        self.content.remove(image_id)
+        return gone
+
+    # -- rows to images --------------------------------------------------------------------------
+
+    def _image(self, row: sqlite3.Row) -> Image:
+        config = self._configs.get(row["id"])
+        if config is None:
+            config = self._configs[row["id"]] = parse_config(self.content.read(row["id"], most=CONFIG_BYTES))
+        chains: list[str] = []
+        for diff_id in config.rootfs.diff_ids:
+            chains.append(chain_id(chains[-1] if chains else None, diff_id))
+        return Image(row["id"], config, chains, self._tags(row["id"]), row["size"])
+
+    def _tags(self, image_id: str) -> "list[Reference]":
+        rows = self._database.rows("SELECT reference FROM tags WHERE image_id = ? ORDER BY reference", image_id)
+        return [Reference.parse(row["reference"]) for row in rows]
+
+
+def _parsed(ref: Reference | str) -> Reference:
+    return Reference.parse(ref) if isinstance(ref, str) else ref
+
+
+def _tag(transaction: sqlite3.Connection, image_id: str, ref: Reference | str) -> None:
+    reference = _parsed(ref)
+    if reference.digest:
+        raise InvalidReference("refusing to create a tag with a digest reference")
+    transaction.execute("INSERT OR REPLACE INTO tags VALUES (?, ?)", (str(reference), image_id))
