@@ -15,8 +15,38 @@ from containerlab.errors import DockerfileError
 BROKEN = Path(__file__).parent / "broken"
 
 _PIECES = st.sampled_from(
-    "FROM busybox\n|RUN |COPY |ENV |a=b |<<EOF |EOF\n|\\\n|# x\n|\n|[|\"|'|${|}|$x| AS |--from=|ONBUILD |HEALTHCHECK |CMD "
-    "|]|,|\t|é|\r\n|# escape=`\n|`\n".split("|")
+    # fmt: off
+    [
+        "FROM busybox\n",
+        "RUN ",
+        "COPY ",
+        "ENV ",
+        "a=b ",
+        "<<EOF ",
+        "EOF\n",
+        "\\\n",
+        "# x\n",
+        "\n",
+        "[",
+        '"',
+        "'",
+        "${",
+        "}",
+        "$x",
+        " AS ",
+        "--from=",
+        "ONBUILD ",
+        "HEALTHCHECK ",
+        "CMD ",
+        "]",
+        ",",
+        "\t",
+        "é",
+        "\r\n",
+        "# escape=`\n",
+        "`\n",
+    ]
+    # fmt: on
 )
 
 
