@@ -115,7 +115,7 @@ class BindProgram:
 
 def _link(directory: int, name: str, target: str) -> None:
     try:
-        os.symlink(target, name, dir_fd=directory)  # noqa: PTH211  pathlib has no dir_fd
+        os.symlink(target, name, dir_fd=directory)
     except FileExistsError:
         pass
 
@@ -123,7 +123,7 @@ def _link(directory: int, name: str, target: str) -> None:
 def _make_node(directory: int, name: str, mode: int, number: int) -> None:
     os.mknod(name, mode, number, dir_fd=directory)
     if stat.S_IMODE(mode) & 0o022:  # what the umask took
-        os.chmod(name, stat.S_IMODE(mode), dir_fd=directory)  # noqa: PTH101
+        os.chmod(name, stat.S_IMODE(mode), dir_fd=directory)
 
 
 def _bind_node(directory: int, name: str, source: str, *, readonly: bool = False) -> None:

@@ -88,7 +88,7 @@ class Root:
     ) -> int:
         try:
             if directory:
-                os.mkdir(name, mode, dir_fd=parent)  # noqa: PTH102  pathlib has no dir_fd
+                os.mkdir(name, mode, dir_fd=parent)
                 return syscalls.openat2(
                     parent, name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, resolve=_RESOLVE
                 )
@@ -98,7 +98,7 @@ class Root:
             # A link to a place that doesn't exist yet (/var/run -> /run): make what it points to, in the root.
             if links == 0:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name) from None
-            target = os.readlink(name, dir_fd=parent)  # noqa: PTH115
+            target = os.readlink(name, dir_fd=parent)
             return self._ensure(
                 os.path.join(parent_path, target),  # noqa: PTH118  resolved inside the root by open()
                 mode,

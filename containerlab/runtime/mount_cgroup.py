@@ -66,10 +66,10 @@ class Cgroup:
         top = root.open(self.destination, os.O_PATH | os.O_DIRECTORY)
         try:
             for name, source in self.controllers.items():
-                os.mkdir(name, 0o755, dir_fd=top)  # noqa: PTH102
+                os.mkdir(name, 0o755, dir_fd=top)
                 self._bind(root, name, source)
                 for alias in name.split(",") if "," in name else ():
-                    os.symlink(name, alias, dir_fd=top)  # noqa: PTH211
+                    os.symlink(name, alias, dir_fd=top)
             if self.options.set:
                 syscalls.mount_setattr(top, set=self.options.set)
         finally:

@@ -22,9 +22,7 @@ __all__ = ["Bind", "Filesystem", "Mask", "ReadonlyPath", "Step", "mount_on"]
 # runtime's own reads and writes there (CVE-2019-19921, CVE-2025-52881).
 _PROC_FILES = frozenset(
     f"/proc/{name}"
-    for name in (
-        "cpuinfo diskstats meminfo stat swaps uptime loadavg slabinfo net/dev sys/kernel/ns_last_pid sys/crypto/fips_enabled"
-    ).split()
+    for name in ["cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo", "net/dev", "sys/kernel/ns_last_pid", "sys/crypto/fips_enabled"]
 )
 
 

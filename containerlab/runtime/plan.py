@@ -11,6 +11,7 @@ from containerlab.runtime import constants as c
 from containerlab.runtime import devices, mounts, rootfs, tini
 from containerlab.runtime.mount_cgroup import Cgroup, joined_controllers
 from containerlab.runtime.mount_options import parse_options
+from containerlab.runtime.mounts import Step
 from containerlab.runtime.process import Process
 from containerlab.runtime.userns import in_user_namespace
 
@@ -21,7 +22,7 @@ _SYSCTL_PREFIXES = {"net.": "network", "fs.mqueue.": "ipc"}
 _SYSCTL_NAMES = {
     **{
         f"kernel.{name}": "ipc"
-        for name in "msgmax msgmnb msgmni sem shmall shmmax shmmni shm_rmid_forced".split()
+        for name in ["msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmmni", "shm_rmid_forced"]
     },
     "kernel.domainname": "uts",
     "kernel.hostname": "uts",
@@ -45,8 +46,8 @@ class Plan:
     root: rootfs.OverlayRoot | rootfs.BindRoot
     root_readonly: bool
     propagation: int
-    mounts: list[mounts.Step]
-    devices: list[mounts.Step]
+    mounts: list[Step]
+    devices: list[Step]
     hostname: str
     domainname: str
     sysctl: dict[str, str]
@@ -89,7 +90,7 @@ def make_plan(spec: dict[str, Any], bundle: str, join_fds: list[int]) -> Plan:
 
 def describe(plan: Plan) -> list[str]:
     """One line a step, in the order of execution."""
-    steps: list[mounts.Step | rootfs.OverlayRoot | rootfs.BindRoot] = [plan.root, *plan.mounts, *plan.devices]
+    steps: list[Step | rootfs.OverlayRoot | rootfs.BindRoot] = [plan.root, *plan.mounts, *plan.devices]
     return [step.describe() for step in steps]
 
 
@@ -128,7 +129,7 @@ def _root(
     )
 
 
-def _mount_step(mount: dict[str, Any], join_fds: list[int]) -> mounts.Step:
+def _mount_step(mount: dict[str, Any], join_fds: list[int]) -> Step:
     destination, fstype = mount["destination"], mount.get("type", "")
     if not destination.startswith("/"):
         raise ValueError(f"mount destination must be an absolute path, not {destination!r}")
@@ -143,9 +144,9 @@ def _mount_step(mount: dict[str, Any], join_fds: list[int]) -> mounts.Step:
     return mounts.Filesystem(fstype, destination, source, options)
 
 
-def _device_steps(spec: dict[str, Any], process: Process, *, init: bool) -> list[mounts.Step]:
+def _device_steps(spec: dict[str, Any], process: Process, *, init: bool) -> list[Step]:
     linux = spec.get("linux", {})
-    steps: list[mounts.Step] = []
+    steps: list[Step] = []
     own_dev = any(m["destination"] == "/dev" and m.get("type") == "tmpfs" for m in spec.get("mounts", []))
     if own_dev:
         steps.append(devices.Devices(linux.get("devices", []), bind=in_user_namespace()))

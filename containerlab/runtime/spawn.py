@@ -15,7 +15,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from containerlab.runtime import constants as c
 from containerlab.runtime import init, syscalls
 from containerlab.runtime.plan import make_plan
 from containerlab.runtime.report import Report, StageError
@@ -143,7 +142,7 @@ def clone_child(main: Callable[[Report], NoReturn], flags: int, request_ns: int)
     return Starting(pid, ours)
 
 
-class blocked_signals:  # noqa: N801  a context manager reads as a verb
+class blocked_signals:
     """Holds signals back across a clone, until the child has dispositions of its own."""
 
     def __enter__(self) -> None:
