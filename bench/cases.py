@@ -26,7 +26,12 @@ def run_and_remove(ours: Engine, peer: Engine, n: int) -> list[Pair]:
 
     return [
         take_turns(
-            "docker-py run, remove=True, network none", "dockerd", lambda: once(ours), lambda: once(peer), n=n, gap_ms=gap
+            "docker-py run, remove=True, network none",
+            "dockerd",
+            lambda: once(ours),
+            lambda: once(peer),
+            n=n,
+            gap_ms=gap,
         )
         for gap in GAPS_MS
     ]

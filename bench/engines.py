@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import shutil
 import signal
 import subprocess
@@ -142,4 +141,4 @@ def descendants(leader: int) -> list[int]:
 
 
 def _alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists() and os.path.exists(f"/proc/{pid}/smaps_rollup")
+    return Path(f"/proc/{pid}/smaps_rollup").exists()

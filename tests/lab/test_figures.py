@@ -1,0 +1,144 @@
+"""Pictures: what is drawn, what a screen reader hears, and what is left where SVG is stripped."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from containerlab.lab import diagrams, plots, svg
+from containerlab.lab.figure import Figure
+from containerlab.lab.measure import Memory, Missing, Sample
+from containerlab.lab.theme import INKS
+from containerlab.lab.timeline import draw_timeline
+from tests.lab.scripted import CLIENT
+
+STAMPS = [("request", 0.0), ("clone", 800.0), ("overlay", 1300.0), ("pivot_root", 1350.0), ("exec", 1900.0)]
+STARTUP = {
+    "process": Sample((0.8, 0.9, 1.1)),
+    "container": Sample((2.0, 2.2, 2.9)),
+    "container_api": Sample((8.0, 8.5, 12.0)),
+    "vm": Sample((1400.0, 1500.0, 1700.0)),
+}
+
+
+def figures() -> dict[str, Figure]:
+    return {
+        "layers": diagrams.layer_sharing(CLIENT, "one", "two"),
+        "stacks": diagrams.stacks(),
+        "timeline": draw_timeline("web", STAMPS),
+        "startup": plots.startup_plot(STARTUP, "tcg"),
+        "memory": plots.memory_plot(
+            {"container": Memory(None, 700_000, "its cgroup's charge"), "vm": Memory(256_000_000, 90_000_000, "PSS")},
+            "tcg",
+        ),
+    }
+
+
+FIGURES = figures()
+each_figure = pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES.keys())
+
+
+def drawing(figure: Figure) -> str:
+    found = re.search(r"(?s)<svg.*?</svg>", figure.to_html())
+    assert found
+    return found[0]
+
+
+@each_figure
+def test_svg_is_well_formed_and_names_itself(figure: Figure) -> None:
+    root = ET.fromstring(drawing(figure))
+    title, description = root[0], root[1]
+    assert (title.text, description.text) == (figure.title, figure.summary)
+    assert root.get("role") == "img"
+    assert root.get("aria-labelledby") == f"{title.get('id')} {description.get('id')}"
+
+
+@each_figure
+def test_two_displays_of_one_figure_share_no_id(figure: Figure) -> None:
+    first, second = (set(re.findall(r'\bid="([^"]+)"', drawing(figure))) for _ in range(2))
+    assert first
+    assert not first & second
+
+
+@each_figure
+def test_every_reference_in_the_svg_points_to_an_id_of_its_own(figure: Figure) -> None:
+    page = drawing(figure)
+    ids = set(re.findall(r'\bid="([^"]+)"', page))
+    assert set(re.findall(r'(?:href="#|url\(#)([^")]+)', page)) <= ids
+
+
+@each_figure
+def test_colours_follow_the_theme(figure: Figure) -> None:
+    page = drawing(figure)
+    assert not [ink.name for ink in INKS.values() if ink.sentinel in page]
+    assert "var(--cl-text" in page
+
+
+@each_figure
+def test_where_svg_is_stripped_the_words_and_an_image_remain(figure: Figure) -> None:
+    stripped = re.sub(r"(?s)<(style|svg)\b.*?</\1>", "", figure.to_html())
+    assert 'src="data:image/svg+xml;base64,' in stripped
+    assert figure.title in stripped
+    assert '<th scope="col">' in stripped
+
+
+@each_figure
+def test_plain_text_is_a_sentence_and_a_table(figure: Figure) -> None:
+    words = str(figure)
+    assert words.startswith(f"{figure.title}: {figure.summary}")
+    assert str(figure.table) in words
+
+
+@each_figure
+def test_png_is_drawn_in_colours_that_are_seen_on_paper(figure: Figure) -> None:
+    assert svg.png(figure.canvas).startswith(b"\x89PNG")
+    assert figure.canvas.findobj()[0] is not None
+
+
+def test_png_leaves_the_inks_as_they_were() -> None:
+    figure = diagrams.stacks()
+    before = svg.inline(figure.canvas, "t", "d", {})
+    svg.png(figure.canvas)
+    after = svg.inline(figure.canvas, "t", "d", {})
+    strip = re.compile(r"cl[0-9a-f]{8}-")
+    assert strip.sub("", before) == strip.sub("", after)
+
+
+def test_a_shared_layer_is_drawn_once() -> None:
+    page = drawing(FIGURES["layers"])
+    assert len(re.findall(r'id="cl[0-9a-f]{8}-layer-\d+"', page)) == 3
+    assert "used by 2 of 2 images" in page
+
+
+def test_the_sentence_says_what_sharing_saves() -> None:
+    assert "sharing saves 2MB" in FIGURES["layers"].summary
+
+
+def test_under_tcg_no_ratio_is_claimed() -> None:
+    words = FIGURES["startup"].summary
+    assert "TCG" in words
+    assert not re.search(r"times (as )?(fast|slow)", words)
+
+
+def test_what_was_not_measured_has_a_reason_and_no_bar() -> None:
+    figure = plots.startup_plot({**STARTUP, "vm": Missing("QEMU is not installed")}, None)
+    assert "Not measured here: vm: QEMU is not installed." in figure.summary
+    assert len(figure.tips) == 3
+    assert "vm" not in figure.to_dict()
+
+
+def test_the_timeline_names_the_longest_step() -> None:
+    assert "the longest is clone, 0.80 ms" in FIGURES["timeline"].summary
+
+
+def test_a_figure_is_saved_as_svg_or_png(tmp_path: Path) -> None:
+    assert ET.parse(FIGURES["stacks"].save(tmp_path / "a.svg")).getroot().tag.endswith("svg")
+    assert FIGURES["stacks"].save(tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_percentiles_of_a_sample() -> None:
+    sample = Sample(tuple(float(value) for value in range(1, 12)))
+    assert (sample.median, sample.p10, sample.p90, sample.n) == (6.0, 2.0, 10.0, 11)

@@ -1,0 +1,45 @@
+"""Layer sharing, read from an engine that is scripted."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from containerlab.lab.sharing import chain_ids, read_sharing
+from tests.lab.scripted import CLIENT, ScriptedClient
+
+
+def test_chain_id_is_the_digest_of_the_chain_below_and_the_own_diff_id() -> None:
+    second = "sha256:" + hashlib.sha256(b"sha256:base sha256:one").hexdigest()
+    assert chain_ids(["sha256:base", "sha256:one"]) == ["sha256:base", second]
+
+
+def test_a_layer_under_two_images_counts_once_on_disk() -> None:
+    sharing = read_sharing(CLIENT, ["one", "two"])
+    assert sharing.bytes_if_copied == 2 * 2_000_000 + 400
+    assert sharing.bytes_on_disk == 2_000_000 + 400
+    assert sharing.bytes_saved == 2_000_000
+    assert sharing.users("sha256:base") == ["one", "two"]
+
+
+def test_the_same_diff_on_another_base_is_another_layer() -> None:
+    client = ScriptedClient(
+        a=(["sha256:x", "sha256:same"], [("x", 1), ("same", 5)]),
+        b=(["sha256:y", "sha256:same"], [("y", 1), ("same", 5)]),
+    )
+    assert len(read_sharing(client, ["a", "b"]).layers) == 4
+
+
+@pytest.mark.parametrize(("image", "words"), [("one", "RUN echo 1 > /a"), ("two", "COPY b /b # buildkit")])
+def test_instructions_are_shown_as_the_dockerfile_has_them(image: str, words: str) -> None:
+    assert read_sharing(CLIENT, [image]).images[0].layers[-1].created_by == words
+
+
+def test_a_layer_without_size_is_still_a_layer() -> None:
+    layers = read_sharing(CLIENT, ["empty_run"]).images[0].layers
+    assert [(layer.created_by, layer.size) for layer in layers] == [("ADD rootfs /", 2_000_000), ("RUN true", 0)]
+
+
+def test_an_image_of_no_layers_has_no_size() -> None:
+    assert read_sharing(CLIENT, ["scratch"]).images[0].size == 0

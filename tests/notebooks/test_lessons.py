@@ -1,0 +1,96 @@
+"""The lessons say what they say: every stored output is compared with what the engine really does."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tests.notebooks import lessons
+
+NAMES = [path.stem for path in lessons.LESSONS]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_lesson_runs_and_every_output_is_as_stored(name: str) -> None:
+    with lessons.store() as environment:
+        done = lessons.nbval(lessons.ROOT / f"notebooks/{name}.ipynb", environment)
+    assert done.returncode == 0, done.stdout[-6000:]
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("name", NAMES)
+def test_lesson_runs_the_same_for_a_user_without_root(name: str, tmp_path: Path) -> None:
+    notebook = _readable_copy(name)
+    try:
+        with lessons.store(lessons.SOMEBODY) as environment:
+            done = lessons.nbval(notebook, environment, lessons.SOMEBODY)
+        assert done.returncode == 0, done.stdout[-6000:]
+    finally:
+        shutil.rmtree(notebook.parent)
+
+
+def _readable_copy(name: str) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="cl-notebook-"))
+    os.chown(folder, lessons.SOMEBODY, lessons.SOMEBODY)
+    return Path(shutil.copy(lessons.ROOT / f"notebooks/{name}.ipynb", folder))
+
+
+def _code_cells(name: str) -> list[nbformat.NotebookNode]:
+    notebook = nbformat.read(lessons.ROOT / f"notebooks/{name}.ipynb", as_version=4)
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_at_most_a_fifth_of_a_lesson_escapes_comparison(name: str) -> None:
+    cells = _code_cells(name)
+    ignored = [cell for cell in cells if "nbval-ignore-output" in cell.metadata.get("tags", ())]
+    assert len(ignored) * 5 <= len(cells)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_sanitizer_swallows_a_whole_output(name: str) -> None:
+    rules = _sanitizers()
+    for cell in _code_cells(name):
+        for output in cell.outputs:
+            text = output.get("text") or output.get("data", {}).get("text/plain", "")
+            if not text.strip():
+                continue
+            left = text
+            for pattern in rules:
+                left = pattern.sub("", left)
+            assert re.search(r"[A-Za-z]{2}", left), f"nothing of this output is compared: {text!r}"
+
+
+def _sanitizers() -> list[re.Pattern[str]]:
+    text = lessons.SANITIZERS.read_text()
+    return [re.compile(line.removeprefix("regex: ")) for line in text.splitlines() if line.startswith("regex: ")]
+
+
+BREAKAGES = {
+    "a verb that prints nothing": (r"^%container run --rm notes:1$", "pass"),
+    "a wrong number of layers": (r'"layers:", len\(sharing.layers\)', '"layers:", len(sharing.layers) + 1'),
+    "a cache that is lost": (r"^FROM lab/python$", "FROM lab/python\nRUN true"),
+}
+
+
+@pytest.mark.parametrize("what", BREAKAGES)
+def test_a_broken_lesson_does_not_pass(what: str, tmp_path: Path) -> None:
+    pattern, replacement = BREAKAGES[what]
+    notebook = nbformat.read(lessons.ROOT / "notebooks/05-images-and-layers.ipynb", as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and re.search(pattern, cell.source, re.M):
+            cell.source = re.sub(pattern, replacement, cell.source, flags=re.M)
+            break
+    else:
+        raise AssertionError(f"the lesson has no line like {pattern}")
+    broken = tmp_path / "broken.ipynb"
+    nbformat.write(notebook, broken)
+    with lessons.store() as environment:
+        done = lessons.nbval(broken, environment)
+    assert done.returncode == 1, done.stdout[-3000:]
