@@ -55,6 +55,7 @@ _DEVICE_RULES: tuple[tuple[str, int | None, int | None, str], ...] = (
     ("c", 1, 7, "rwm"),  # full
     ("c", 136, None, "rwm"),  # pts
     ("c", 5, 2, "rwm"),  # ptmx
+    ("c", 10, 200, "rwm"),  # tun
 )
 
 
