@@ -114,7 +114,6 @@ class Attachment:
         try:
             answer: dict[str, Any] = self._wait.json()
         except (requests.RequestException, ValueError):
-            self.context.reconnect()
             answer = self.context.client.api.wait(self.container)
         return int(answer["StatusCode"])
 

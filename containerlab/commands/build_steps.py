@@ -50,7 +50,7 @@ class BuildLog:
     image: str = ""
     error: str = ""
     error_code: int | None = None
-    own: bool = False
+    ended: bool = False
     _text: list[str] = field(default_factory=list)
 
     def feed(self, message: dict[str, Any]) -> None:
@@ -70,6 +70,10 @@ class BuildLog:
 
     def finish(self) -> None:
         """The stream has ended: so has its last step."""
+        self.ended = True
+        self._end_last()
+
+    def _end_last(self) -> None:
         if self.steps and self.steps[-1].status == "start":
             self._end(self.steps[-1], "done")
 
@@ -78,7 +82,6 @@ class BuildLog:
         return "".join(self._text)
 
     def _own_step(self, facts: dict[str, Any]) -> None:
-        self.own = True
         number = int(facts["step"])
         if not self.steps or self.steps[-1].number != number:
             self._begin(Step(number, int(facts["total"]), str(facts["instruction"]), int(facts.get("line") or 0)))
@@ -108,7 +111,7 @@ class BuildLog:
         self._begin(Step(number, total, instruction))
 
     def _begin(self, step: Step) -> None:
-        self.finish()
+        self._end_last()
         self.steps.append(step)
         self._text.append(f"Step {step.number}/{step.total}: {step.instruction}\n")
 

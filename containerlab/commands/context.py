@@ -55,10 +55,6 @@ class Context:
         """The docker-py client; the engine is started when the first verb needs it."""
         return self.connect()
 
-    def reconnect(self) -> None:
-        """Forget the client: the next use connects anew, and starts an engine that has died."""
-        self.__dict__.pop("client", None)
-
     def variable(self, text: str) -> str:
         """``@name`` as that Python variable's text, ``@@text`` as ``@text``, anything else as it is."""
         if self.variables is None or not text.startswith("@"):

@@ -77,4 +77,4 @@ class Compared(Result):
 def compare_command(context: Context, image: str, rounds: int, vm_rounds: int) -> Result:
     from containerlab.lab.comparison import compare
 
-    return Compared(compare(context.client, image, n=rounds, vm_n=vm_rounds))
+    return Compared(compare(image, n=rounds, vm_n=vm_rounds, client=context.client))

@@ -26,10 +26,13 @@ def hint(name: str, names: Iterable[str]) -> str:
     return f"Did you mean {words}?"
 
 
-def container_names(client: Any) -> list[str]:
-    """The names of all containers, running or not."""
+def container_names(client: Any, *, running: bool = False) -> list[str]:
+    """The names of all containers, or of the ``running`` ones."""
     return sorted(
-        name.lstrip("/") for entry in client.api.containers(all=True) for name in entry["Names"] if name.count("/") < 2
+        name.lstrip("/")
+        for entry in client.api.containers(all=not running)
+        for name in entry["Names"]
+        if name.count("/") < 2
     )
 
 

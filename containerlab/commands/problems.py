@@ -58,9 +58,9 @@ def _meaning(code: int) -> str:
     if code == 125:
         return "125: the engine could not run it."
     if code == 126:
-        return "126: the program was found, but can't be executed."
+        return "126: a program was found, but it can't be executed."
     if code == 127:
-        return "127: the program was not found in the image."
+        return "127: a program was not found."
     if 128 < code < 128 + 65:
         try:
             name = signal.Signals(code - 128).name
@@ -128,13 +128,13 @@ def _api(error: docker.errors.APIError, client: Any) -> ContainerlabError:
     status = error.response.status_code if error.response is not None else 500
     head, _, given_hint = message.partition("\n")
     if status == 404 and client is not None:
-        for pattern, kind, known in (
-            (_NO_CONTAINER, NoSuchContainer, names.container_names),
-            (_NO_IMAGE, NoSuchImage, names.image_names),
+        for pattern, kind, known, listing in (
+            (_NO_CONTAINER, NoSuchContainer, names.container_names, "`ps -a` lists the containers there are."),
+            (_NO_IMAGE, NoSuchImage, names.image_names, "`images` lists the images there are."),
         ):
             found = pattern.search(head)
             if found:
-                return kind(found.group(1), hint=given_hint or _near(found.group(1), known, client))
+                return kind(found.group(1), hint=given_hint or _near(found.group(1), known, client) or listing)
     kind_of = _BY_STATUS.get(status, ContainerlabError)
     return kind_of(head, hint=given_hint)
 

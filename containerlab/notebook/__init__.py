@@ -1,0 +1,26 @@
+"""The IPython extension: ``%container``, ``%%container``, ``%%dockerfile``, and their completion."""
+
+from __future__ import annotations
+
+__all__ = ["load", "unload"]
+
+from typing import Any
+
+from containerlab.notebook.completion import IDENTIFIER, container_matcher
+from containerlab.notebook.magics import ContainerMagics
+
+
+def load(shell: Any) -> None:
+    """Add the magics and the completion to a shell; loading again replaces them."""
+    unload(shell)
+    shell.register_magics(ContainerMagics(shell))
+    shell.Completer.custom_matchers.append(container_matcher)
+
+
+def unload(shell: Any) -> None:
+    """Take both away again."""
+    magics = shell.magics_manager.magics
+    for kind, name in (("line", "container"), ("cell", "container"), ("cell", "dockerfile")):
+        magics[kind].pop(name, None)
+    matchers = shell.Completer.custom_matchers
+    matchers[:] = [matcher for matcher in matchers if getattr(matcher, "matcher_identifier", "") != IDENTIFIER]

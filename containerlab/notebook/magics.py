@@ -1,0 +1,92 @@
+"""The magics: a line is cut into words, one tree of verbs does the rest."""
+
+from __future__ import annotations
+
+__all__ = ["ContainerMagics", "Interrupted"]
+
+import re
+import shlex
+from typing import Any
+
+from IPython.core.magic import Magics, cell_magic, line_cell_magic, magics_class, no_var_expand
+
+from containerlab.commands import registry
+from containerlab.commands.build import Built
+from containerlab.commands.context import Context
+from containerlab.commands.result import Finished, Result
+from containerlab.errors import UsageError
+from containerlab.notebook.dockerfile import dockerfile_command
+from containerlab.notebook.output import CellOutput
+
+_TAKES_A_BODY = ("run", "exec", "start", "attach", "build")
+_LAST_SEMICOLON = re.compile(r"(?<!\\);\s*$")
+
+
+class Interrupted(KeyboardInterrupt):
+    """The person has interrupted the cell, and what it had started is stopped; the cells after it don't run."""
+
+    def __str__(self) -> str:
+        return "Interrupted. What this cell started has been stopped."
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
+@magics_class
+class ContainerMagics(Magics):  # type: ignore[misc]
+    """``%container VERB …``, ``%%container VERB …`` and ``%%dockerfile``."""
+
+    @no_var_expand
+    @line_cell_magic
+    def container(self, line: str, cell: str | None = None) -> Result | None:
+        """Run a verb; ``%container --help`` lists them. The body of a cell is the program's standard input."""
+        words, quiet = _words(line)
+        if cell is not None and (not words or words[0] not in _TAKES_A_BODY):
+            verb = f"%container {words[0]}" if words else "%container"
+            raise UsageError(
+                f"{verb} takes no text below its line.",
+                hint=f"One % is enough for it. A body is read by {', '.join(_TAKES_A_BODY)}.",
+            )
+        body = None if cell is None else cell.encode()
+        return self._run(words or ["--help"], body, quiet, prog="%container" if cell is None else "%%container")
+
+    @no_var_expand
+    @cell_magic
+    def dockerfile(self, line: str, cell: str) -> Result | None:
+        """Build an image: the cell's body is the Dockerfile. ``%%dockerfile --help`` tells the options."""
+        words, quiet = _words(line)
+        return self._run(words, cell.encode(), quiet, prog="%%dockerfile", command=dockerfile_command)
+
+    def _run(
+        self, words: list[str], body: bytes | None, quiet: bool, *, prog: str, command: Any = registry.tree
+    ) -> Any:
+        output = CellOutput()
+        context = Context(output=output, body=body, variables=self.shell.user_ns, notebook=True)
+        try:
+            result = registry.invoke(words, context, prog=prog, command=command)
+        except KeyboardInterrupt:
+            raise Interrupted from None
+        finally:
+            output.flush()
+        if quiet or _told_already(result, output):
+            count = self.shell.execution_count
+            result.hush(lambda: self.shell.execution_count == count)
+        return result
+
+
+def _told_already(result: Result, output: CellOutput) -> bool:
+    """The program's output, or the build's steps, stand in the cell: its value would only repeat them."""
+    if isinstance(result, Finished):
+        return result.exit_code == 0
+    return isinstance(result, Built) and output.progress.shown
+
+
+def _words(line: str) -> tuple[list[str], bool]:
+    """The words of a line, and whether a ``;`` at its end asks to show nothing. Raises UsageError for an open quote."""
+    text, cut = _LAST_SEMICOLON.subn("", line.strip())
+    try:
+        return shlex.split(text), bool(cut)
+    except ValueError as error:
+        raise UsageError(
+            f"The line can't be cut into words: {str(error).lower()}.", hint=f"  {line.strip()}"
+        ) from error
