@@ -14,6 +14,7 @@ import struct
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from containerlab.images import marks
 from containerlab.images._syscalls import RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS, openat2
@@ -32,8 +33,8 @@ _ENOUGH_IDS = 65536
 def squashed_owner() -> tuple[int, int] | None:
     """Who gets everything where owners can't be kept, or None where they can.
 
-    Root, or root of a user namespace with subordinate ids, can give files away; root of a namespace with one id, and a plain user,
-    can't. See user_namespaces(7), "User and group ID mappings".
+    Root, or root of a user namespace with subordinate ids, can give files away; root of a namespace with one
+    id, and a plain user, can't. See user_namespaces(7), "User and group ID mappings".
     """
     if os.geteuid() != 0:
         return os.geteuid(), os.getegid()
@@ -102,7 +103,7 @@ class Attributes:
         if mode:
             fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
             try:
-                os.chmod(f"/proc/self/fd/{fd}", entry.mode & self._mask)
+                Path(f"/proc/self/fd/{fd}").chmod(entry.mode & self._mask)
             finally:
                 os.close(fd)
         os.utime(name, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=parent, follow_symlinks=False)

@@ -70,7 +70,7 @@ class _Counted(io.RawIOBase):
 class _Xz(io.RawIOBase):
     """xz with a bound on memory, which ``lzma.LZMAFile`` can't be given."""
 
-    def __init__(self, source: io.BufferedReader) -> None:
+    def __init__(self, source: ByteSource) -> None:
         self._source = source
         self._decoder = self._new()
 
@@ -152,7 +152,7 @@ def decompressed(source: ByteSource, limits: Limits) -> Plain:
     buffered = io.BufferedReader(packed, CHUNK // 4)
     opened: IO[bytes]
     if head.startswith(b"\x1f\x8b"):
-        opened = cast(IO[bytes], gzip.GzipFile(fileobj=buffered, mode="rb"))
+        opened = cast(IO[bytes], gzip.GzipFile(fileobj=buffered, mode="rb"))  # type: ignore[no-untyped-call]
     elif head.startswith(b"BZh"):
         opened = cast(IO[bytes], bz2.BZ2File(buffered))
     elif head.startswith(b"\xfd7zXZ\0"):

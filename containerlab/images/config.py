@@ -1,8 +1,8 @@
 """The OCI documents of an image as msgspec structs: config, manifest, descriptor, index.
 
-Field names are those of the OCI image spec (config.md, manifest.md, descriptor.md), with Docker's additions to the config
-(``Shell``, ``Healthcheck``, ``OnBuild``, …). Unknown fields are ignored when read. Encoding is deterministic: fields in the order
-below, empty ones left out, so that equal images have equal ids.
+Field names are those of the OCI image spec (config.md, manifest.md, descriptor.md), with Docker's additions
+to the config (``Shell``, ``Healthcheck``, ``OnBuild``, …). Unknown fields are ignored when read. Encoding is
+deterministic: fields in the order below, empty ones left out, so that equal images have equal ids.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The content store: an OCI image layout whose blobs are named by the digest of their bytes.
 
-OCI image spec, image-layout.md: ``oci-layout``, ``index.json``, ``blobs/sha256/HEX``. A blob appears by rename, fsynced
-and with its digest verified, or not at all. A digest is checked against its grammar before it becomes part of a path.
+OCI image spec, image-layout.md: ``oci-layout``, ``index.json``, ``blobs/sha256/HEX``. A blob appears by
+rename, fsynced and with its digest verified, or not at all. A digest is checked against its grammar before it
+becomes part of a path.
 """
 
 from __future__ import annotations
@@ -69,7 +70,10 @@ class ContentStore:
         return size
 
     def read(self, digest: str, *, most: int) -> bytes:
-        """The bytes of a blob, verified; raises ``NotFound``, and ``BadArchive`` when they changed or exceed ``most``."""
+        """The bytes of a blob, verified.
+
+        Raises ``NotFound``, and ``BadArchive`` when they changed or are more than ``most``.
+        """
         try:
             with open(self._path(digest), "rb") as file:
                 data = file.read(most + 1)

@@ -1,9 +1,10 @@
 """The only writer of archives: layers, build contexts, and what ``cp`` brings into a container.
 
-Each entry's parent is opened inside the root (``inside.Root``), and the entry itself is made on that descriptor by a
-call that follows no link: ``openat(O_EXCL | O_NOFOLLOW)``, ``mkdirat``, ``symlinkat``, ``linkat`` without
-AT_SYMLINK_FOLLOW, ``mknodat``. What stood there before is removed first, except that a directory stays when a
-directory comes. Link targets are kept as they are, and mean what they mean in a chroot of the root.
+Each entry's parent is opened inside the root (``inside.Root``), and the entry itself is made on that
+descriptor by a call that follows no link: ``openat(O_EXCL | O_NOFOLLOW)``, ``mkdirat``, ``symlinkat``,
+``linkat`` without AT_SYMLINK_FOLLOW, ``mknodat``. What stood there before is removed first, except that a
+directory stays when a directory comes. Link targets are kept as they are, and mean what they mean in a chroot
+of the root.
 """
 
 from __future__ import annotations
@@ -49,12 +50,13 @@ def extract(
 ) -> Extracted:
     """Unpack a tar of any compression below the open directory ``root_fd``.
 
-    ``owner`` (uid, gid) is given to everything, instead of the archive's owners. With ``whiteouts`` the names ``.wh.…``
-    become overlayfs's marks, else they are ordinary files. ``into`` names a directory inside the root, made
-    when missing. ``implied(path)`` tells how a directory should look that the archive uses but doesn't list.
+    ``owner`` (uid, gid) is given to everything, instead of the archive's owners. With ``whiteouts`` the names
+    ``.wh.…`` become overlayfs's marks, else they are ordinary files. ``into`` names a directory inside the
+    root, made when missing. ``implied(path)`` tells how a directory should look that the archive uses but
+    doesn't list.
 
-    Raises ``BadArchive`` for a stream that is damaged, lies, or would write outside, ``StorageFull``, and ``OSError``. What
-    was written until then stays: the caller unpacks into a place of its own.
+    Raises ``BadArchive`` for a stream that is damaged, lies, or would write outside, ``StorageFull``, and
+    ``OSError``. What was written until then stays: the caller unpacks into a place of its own.
     """
     plain = decompressed(stream, limits)
     attributes = Attributes(owner, umask, implied)

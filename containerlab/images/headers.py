@@ -29,9 +29,11 @@ _MAX_TIME = 2**40  # year 36812; ext4 and utimensat(2) clamp far below
 
 @dataclass(slots=True)
 class Entry:
-    """One member. ``kind`` is the POSIX type flag: 0 file, 1 hard link, 2 symlink, 3 char, 4 block, 5 directory, 6 FIFO.
+    """One member of an archive.
 
-    ``name`` and ``link`` are raw bytes as the archive has them; ``size`` bytes of payload follow (files only).
+    ``kind`` is the POSIX type flag: 0 file, 1 hard link, 2 symbolic link, 3 and 4 device, 5 directory, 6
+    FIFO. ``name`` and ``link`` are raw bytes as the archive has them; ``size`` bytes of payload follow (files
+    only).
     """
 
     kind: bytes

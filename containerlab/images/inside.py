@@ -64,7 +64,8 @@ class Root:
     def directory(self, path: list[bytes], *, create: bool) -> int:
         """A descriptor (O_PATH, kept by this object) of the directory at ``path``, links followed inside the root.
 
-        Raises ``FileNotFoundError`` unless ``create``, and ``BadArchive`` when a part of it isn't a directory.
+        Raises ``FileNotFoundError`` unless ``create``, and ``BadArchive`` when a part of it isn't a
+        directory.
         """
         key = b"/".join(path)
         fd = self._open.get(key)

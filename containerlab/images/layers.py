@@ -1,20 +1,15 @@
-"""Layers on the disk: unpacked once each, named by chain ID, counted by images and children, never written to again.
+"""Layers: unpacked once each, named by chain ID, counted by images and children, never written to again.
 
-    layers/HEX/diff         the unpacked files, overlayfs's marks in place of ``.wh.`` names
-    layers/HEX/layer.json   chain ID, diff ID, parent, size, provenance
-    layers/l/SHORT          a link to ../HEX/diff; mount(2) has one page for all names
-    layers/empty/diff       what an overlay without any layer stands on
-
-A layer becomes visible by rename and known by its row, in that order; it is forgotten by its row and then removed. What a crash
-leaves between the two is swept when the store is opened. A row says under which boot it was written until the image that uses it is
-synced to disk: after a power cut such a layer is not trusted.
+A layer becomes visible by rename and known by its row, in that order; it is forgotten by its row and then
+removed. What a crash leaves between the two is swept when the store is opened. Until an image uses it, and so
+has it synced to the disk, a layer's row says under which boot it was made: after a power cut it isn't
+trusted.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -26,11 +21,12 @@ import msgspec
 from containerlab.database import Database
 from containerlab.errors import BadArchive, NotFound
 from containerlab.images import trees, views
-from containerlab.images._syscalls import RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS, openat2, syncfs
+from containerlab.images._syscalls import RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS, openat2
 from containerlab.images.attributes import squashed_owner
 from containerlab.images.compression import ByteSource
 from containerlab.images.extract import Extracted, extract
 from containerlab.images.files import no_room
+from containerlab.images.folder import LayerFolder
 from containerlab.images.limits import Limits
 from containerlab.images.pack import Writable, pack
 
@@ -54,8 +50,20 @@ CREATE TABLE IF NOT EXISTS layer_pins (
     PRIMARY KEY (owner, chain_id)
 );
 """
-_EMPTY = "empty"
-_LINK_DIGITS = 16
+_INSERT = "INSERT INTO layers VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_CHAIN = """
+WITH RECURSIVE up AS (
+    SELECT *, 0 AS depth FROM layers WHERE chain_id = ?
+    UNION ALL
+    SELECT layers.*, depth + 1 FROM layers JOIN up ON layers.chain_id = up.parent
+)
+SELECT * FROM up ORDER BY depth
+"""
+_NEEDED = """
+SELECT 1 FROM layers WHERE parent = :chain
+UNION ALL SELECT 1 FROM images WHERE chain_id = :chain
+UNION ALL SELECT 1 FROM layer_pins WHERE chain_id = :chain
+"""
 
 
 class Provenance(msgspec.Struct, omit_defaults=True):
@@ -84,35 +92,24 @@ def chain_id(parent: str | None, diff_id: str) -> str:
     return "sha256:" + hashlib.sha256(f"{parent} {diff_id}".encode()).hexdigest()
 
 
-class _Hasher:
-    """A place to pack into: counts and hashes."""
-
-    def __init__(self) -> None:
-        self._hash = hashlib.sha256()
-
-    def write(self, data: bytes, /) -> None:
-        self._hash.update(data)
-
-    def digest(self) -> str:
-        return "sha256:" + self._hash.hexdigest()
-
-
 class LayerStore:
     """All layers of one store; safe to use from any thread."""
 
     def __init__(self, database: Database, store_folder: Path, *, limits: Limits | None = None) -> None:
         self._database = database
-        self._folder = store_folder / "layers"
-        self._scratch = store_folder / "tmp"
         self._limits = limits or Limits()
         self._lock = threading.RLock()
         self._boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        self._files = LayerFolder(store_folder / "layers", store_folder / "tmp")
         database.ensure(_TABLES)
-        for folder in (self._scratch, self._folder / "l", self._folder / _EMPTY / "diff"):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._link(_EMPTY, _EMPTY)
+        self._recover()
 
-    # -- reading ---------------------------------------------------------------------------------
+    @property
+    def folder(self) -> Path:
+        """What the names of ``lower`` are relative to."""
+        return self._files.folder
+
+    # -- reading -----------------------------------------------------------------------------
 
     def get(self, chain: str) -> Layer:
         """Raises ``NotFound``."""
@@ -126,66 +123,45 @@ class LayerStore:
         return bool(self._database.rows("SELECT 1 FROM layers WHERE chain_id = ?", chain))
 
     def chain(self, chain: str | None) -> list[Layer]:
-        """A layer and all it stands on, base first."""
-        found: list[Layer] = []
-        while chain is not None:
-            layer = self.get(chain)
-            found.append(layer)
-            chain = layer.parent
-        return found[::-1]
+        """A layer and all it stands on, base first. Raises ``NotFound``."""
+        return [_layer(row) for row in reversed(self._rows(chain))]
 
     def lower(self, chain: str | None) -> list[str]:
-        """Overlay's ``lowerdir`` names relative to the layers' folder, top first; never empty."""
-        rows = self._database.rows(
-            "WITH RECURSIVE up (chain_id, link, parent, depth) AS ("
-            " SELECT chain_id, link, parent, 0 FROM layers WHERE chain_id = ?"
-            " UNION ALL SELECT layers.chain_id, layers.link, layers.parent, depth + 1"
-            " FROM layers JOIN up ON layers.chain_id = up.parent) SELECT link FROM up ORDER BY depth",
-            chain,
-        )
-        if chain is not None and not rows:
-            raise NotFound(f"no such layer: {chain}")
-        return [f"l/{row['link']}" for row in rows] or [f"l/{_EMPTY}"]
+        """Overlayfs's names relative to ``folder``, top first; never empty. Raises ``NotFound``."""
+        return self._files.lower([row["link"] for row in self._rows(chain)])
 
     def all(self) -> list[Layer]:
         """Every layer, in no order."""
         return [_layer(row) for row in self._database.rows("SELECT * FROM layers")]
 
+    def diff(self, chain: str) -> Path:
+        """The folder of the layer's own files, to be read only; ``.wh.`` names are overlayfs's marks there."""
+        self.get(chain)
+        return self._files.diff(chain)
+
     def tar(self, chain: str, out: Writable) -> None:
         """The layer's own deterministic tar, as ``commit`` hashes it."""
-        self.get(chain)
-        with trees.directory(self._diff(chain)) as fd:
+        with trees.directory(self.diff(chain)) as fd:
             pack(fd, out, whiteouts=True)
 
     @contextmanager
     def mounted(
         self, chain: str | None, upper: Path | None = None, *, volatile: bool = False
     ) -> Iterator[int]:
-        """A descriptor of the directory that layers ``chain`` and below make together.
+        """A descriptor of the directory that the layers up to ``chain`` make together.
 
-        Read-only, or writable into ``upper`` (the folder ``work`` beside it serves overlayfs). Close-on-exec.
+        Read-only, or writable into ``upper``, with the folder ``work`` beside it for overlayfs. ``volatile``
+        saves the sync at the end; that ``upper`` can't be mounted again. Raises ``NotFound``, ``HostLacks``.
         """
-        lower = self.lower(chain)
-        if upper is None and len(lower) == 1:
-            lower.append(f"l/{_EMPTY}")  # overlayfs wants two where nothing is written
-            if lower[0] == lower[1]:
-                (self._folder / _EMPTY / "diff2").mkdir(exist_ok=True)
-                lower[1] = f"{_EMPTY}/diff2"
-        work = None
-        if upper is not None:
-            work = upper.with_name("work")
-            work.mkdir(exist_ok=True, mode=0o700)
-        mountpoint = self._scratch / f"view-{secrets.token_hex(8)}"
-        mountpoint.mkdir(mode=0o700)
-        try:
-            with views.overlay_view(
-                self._folder, lower, mountpoint, upper=upper, work=work, volatile=volatile
-            ) as fd:
-                yield fd
-        finally:
-            mountpoint.rmdir()
+        links = [row["link"] for row in self._rows(chain)]
+        lower = self._files.lower(links) if upper is not None else self._files.lower_of_two(links)
+        with (
+            self._files.half_made("view") as mountpoint,
+            views.overlay_view(self.folder, lower, mountpoint, upper=upper, volatile=volatile) as fd,
+        ):
+            yield fd
 
-    # -- making ----------------------------------------------------------------------------------
+    # -- making ------------------------------------------------------------------------------
 
     def unpack(
         self,
@@ -197,21 +173,22 @@ class LayerStore:
     ) -> Layer:
         """Unpack a layer's archive on top of ``parent``; gives the layer that exists if it is known already.
 
-        Raises ``BadArchive`` when the plain stream's digest isn't ``diff_id``, and whatever ``extract`` raises.
+        Raises ``BadArchive`` when the plain stream's digest isn't ``diff_id``, and whatever ``extract``
+        raises.
         """
-        if parent is not None:
-            self.get(parent)
-        with self._half_made() as half:
-            (half / "diff").mkdir(mode=0o755)
-            with no_room("a layer"), trees.directory(half / "diff") as fd:
-                done = extract(
-                    stream,
-                    fd,
-                    limits=self._limits,
-                    owner=squashed_owner(),
-                    whiteouts=True,
-                    implied=self._implied(parent),
-                )
+        below = self.chain(parent)
+        with self._files.half_made("layer") as half:
+            with no_room("a layer"):
+                (half / "diff").mkdir(mode=0o755)
+                with trees.directory(half / "diff") as fd:
+                    done = extract(
+                        stream,
+                        fd,
+                        limits=self._limits,
+                        owner=squashed_owner(),
+                        whiteouts=True,
+                        implied=self._looks_of(below),
+                    )
             if diff_id is not None and done.diff_id != diff_id:
                 raise BadArchive(f"the layer's digest is {done.diff_id}, but its image says {diff_id}")
             return self._publish(half, _described(done, parent, provenance))
@@ -221,92 +198,54 @@ class LayerStore:
 
         Nothing may be mounted on ``upper`` any more. Its digest is that of its deterministic tar.
         """
+        owner = squashed_owner()
         hasher = _Hasher()
         with trees.directory(upper) as fd:
             packed = pack(fd, hasher, whiteouts=True)
+            # The top directory isn't in the archive: it looks as if unpacked from there.
+            os.fchown(fd, *(owner or (0, 0)))
             os.fchmod(fd, 0o755)
-            os.fchown(fd, *(squashed_owner() or (0, 0)))
-        done = Extracted(hasher.digest(), packed.entries, packed.size, squashed_owner() is not None)
-        with self._half_made() as half:
+        done = Extracted(hasher.digest(), packed.entries, packed.size, owner is not None)
+        with self._files.half_made("layer") as half:
             upper.rename(half / "diff")
             return self._publish(half, _described(done, parent, provenance))
 
-    @contextmanager
-    def _half_made(self) -> Iterator[Path]:
-        half = self._scratch / f"layer-{secrets.token_hex(8)}"
-        half.mkdir(mode=0o700)
-        try:
-            yield half
-        finally:
-            self._discard(half)
-
     def _publish(self, half: Path, layer: Layer) -> Layer:
-        (half / "layer.json").write_bytes(msgspec.json.encode(layer))
-        name = _hex(layer.chain_id)
+        with no_room("a layer"):
+            (half / "layer.json").write_bytes(msgspec.json.encode(layer))
         with self._lock:
             if self.has(layer.chain_id):
                 return self.get(layer.chain_id)
-            target = self._folder / name
-            if target.exists():
-                self._bury(target)  # files without a row: left by a crash
-            half.rename(target)
-            link = self._free_link(name)
-            with self._database.transaction(durable=False) as transaction:
-                transaction.execute(
-                    "INSERT INTO layers VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        layer.chain_id,
-                        layer.diff_id,
-                        layer.parent,
-                        link,
-                        layer.size,
-                        msgspec.json.encode(layer.provenance).decode(),
-                        layer.squashed,
-                        self._boot_id,
-                    ),
-                )
+            link = self._files.adopt(half, layer.chain_id)
+            provenance = msgspec.json.encode(layer.provenance).decode()
+            values = (layer.chain_id, layer.diff_id, layer.parent, link, layer.size, provenance)
+            try:
+                with self._database.transaction(durable=False) as transaction:
+                    transaction.execute(_INSERT, (*values, layer.squashed, self._boot_id))
+            except BaseException as error:
+                self._files.erase(layer.chain_id)
+                if isinstance(error, sqlite3.IntegrityError):
+                    raise NotFound(f"no such layer: {layer.parent}") from error  # removed meanwhile
+                raise
         return layer
 
-    def _free_link(self, name: str) -> str:
-        """The first digits of the chain ID, more of them should two layers share those."""
-        digits = _LINK_DIGITS
-        while not self._link(name[:digits], name):
-            digits += 8
-        return name[:digits]
-
-    def _link(self, short: str, name: str) -> bool:
-        target = f"../{name}/diff"
-        path = self._folder / "l" / short
-        try:
-            path.symlink_to(target)
-        except FileExistsError:
-            return str(path.readlink()) == target
-        return True
-
-    def _implied(self, parent: str | None) -> Callable[[bytes], os.stat_result | None]:
-        """Directories that a layer uses without listing them look as they do in the layers below."""
-        diffs = [self._diff(layer.chain_id) for layer in reversed(self.chain(parent))]
+    def _looks_of(self, below: list[Layer]) -> Callable[[bytes], os.stat_result | None]:
+        """How a directory looks in the layers below, for one that the archive uses without listing it."""
+        diffs = [self._files.diff(layer.chain_id) for layer in reversed(below)]
 
         def look(path: bytes) -> os.stat_result | None:
             for diff in diffs:
                 try:
-                    with trees.directory(diff) as fd:
-                        found = openat2(
-                            fd, path, os.O_PATH | os.O_DIRECTORY, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS
-                        )
+                    return _directory_status(diff, path)
                 except FileNotFoundError:
                     continue
-                except OSError:
+                except OSError:  # hidden, or no directory
                     return None
-                try:
-                    return os.fstat(found)
-                finally:
-                    os.close(found)
             return None
 
         return look
 
-    # -- keeping and removing ----------------------------------------------------------------------
+    # -- keeping and removing ------------------------------------------------------------------
 
     def pin(self, chain: str, owner: str) -> None:
         """Keep a layer (and all below it) for ``owner``, a container's or a build's id, until ``unpin``."""
@@ -317,17 +256,28 @@ class LayerStore:
                 raise NotFound(f"no such layer: {chain}") from None
 
     def unpin(self, owner: str) -> None:
-        """Let go of what ``owner`` pinned; the layers stay until ``remove`` or ``prune``."""
+        """Let go of what ``owner`` pinned; the layers stay until ``prune``, or until their image goes."""
         with self._lock, self._database.transaction(durable=False) as transaction:
             transaction.execute("DELETE FROM layer_pins WHERE owner = ?", (owner,))
 
-    def remove(self, chain: str | None, transaction: sqlite3.Connection) -> list[str]:
-        """Within a transaction, forget ``chain`` and what is below it as far as nothing else needs it.
+    def settle(self, chain: str | None) -> None:
+        """Write a chain's files to the disk; from here on a power cut can't take them."""
+        pending = [row["chain_id"] for row in self._rows(chain) if row["boot_id"] is not None]
+        if not pending:
+            return
+        with no_room("the layers of an image"):
+            self._files.sync()
+        with self._database.transaction(durable=False) as transaction:
+            for settled in pending:
+                transaction.execute("UPDATE layers SET boot_id = NULL WHERE chain_id = ?", (settled,))
 
-        Gives the chain IDs; ``erase`` removes their files once the transaction is committed.
+    def forget(self, chain: str | None, transaction: sqlite3.Connection) -> list[str]:
+        """Within a transaction, drop the rows of ``chain`` and of what is below it, as far as nothing needs them.
+
+        Gives the chain IDs, top first, for ``erase`` once the transaction is committed.
         """
         gone: list[str] = []
-        while chain is not None and not _needed(transaction, chain):
+        while chain is not None and transaction.execute(_NEEDED, {"chain": chain}).fetchone() is None:
             row = transaction.execute("SELECT parent FROM layers WHERE chain_id = ?", (chain,)).fetchone()
             if row is None:
                 break
@@ -339,92 +289,100 @@ class LayerStore:
     def erase(self, chains: list[str]) -> None:
         """Remove the files of layers whose rows are gone."""
         for chain in chains:
-            name = _hex(chain)
             with self._lock:
-                if self.has(chain):  # made again meanwhile
-                    continue
-                self._unlink(name)
-                self._bury(self._folder / name)
+                if not self.has(chain):  # it may have been made again meanwhile
+                    self._files.erase(chain)
+
+    def remove(self, chain: str) -> list[str]:
+        """Remove a layer, and what is below it, as far as nothing needs them; gives their chain IDs, top first."""
+        with self._lock, self._database.transaction(durable=True) as transaction:
+            gone = self.forget(chain, transaction)
+        self.erase(gone)
+        return gone
 
     def prune(self) -> list[str]:
         """Remove every layer that no image, child or pin needs; gives their chain IDs."""
         gone: list[str] = []
         with self._lock, self._database.transaction(durable=True) as transaction:
-            leaves = transaction.execute(
-                "SELECT chain_id FROM layers WHERE chain_id NOT IN"
-                " (SELECT parent FROM layers WHERE parent IS NOT NULL)"
-            ).fetchall()
-            for row in leaves:
-                gone += self.remove(row["chain_id"], transaction)
+            for row in transaction.execute("SELECT chain_id FROM layers").fetchall():
+                gone += self.forget(row["chain_id"], transaction)
         self.erase(gone)
         return gone
 
-    def sync(self, transaction: sqlite3.Connection, chain: str | None) -> None:
-        """Within the transaction that registers an image: its layers are on the disk, and say so."""
-        layers = [layer.chain_id for layer in self.chain(chain)]
-        marks = ",".join("?" * len(layers))
-        pending = f"SELECT 1 FROM layers WHERE boot_id IS NOT NULL AND chain_id IN ({marks})"
-        if not layers or transaction.execute(pending, layers).fetchone() is None:
-            return
-        with trees.directory(self._folder) as fd, no_room("the layers of an image"):
-            syncfs(fd)
-        transaction.execute(f"UPDATE layers SET boot_id = NULL WHERE chain_id IN ({marks})", layers)
+    # -- upkeep ------------------------------------------------------------------------------
 
-    def _unlink(self, name: str) -> None:
-        for digits in range(_LINK_DIGITS, len(name) + 1, 8):
-            path = self._folder / "l" / name[:digits]
-            if path.is_symlink() and str(path.readlink()) == f"../{name}/diff":
-                path.unlink()
+    def check(self) -> list[str]:
+        """What is wrong, a sentence each: every row has its files, every file its row. Changes nothing."""
+        problems: list[str] = []
+        links = self._files.links()
+        rows = self._database.rows("SELECT * FROM layers")
+        for row in rows:
+            chain = row["chain_id"]
+            if not self._files.diff(chain).is_dir():
+                problems.append(f"layer {chain}: its files are missing")
+            elif not self._says(chain, row):
+                problems.append(f"layer {chain}: layer.json doesn't say what its row says")
+            if links.pop(row["link"], None) != chain:
+                problems.append(f"layer {chain}: its link {row['link']} is missing or leads elsewhere")
+        problems += [f"link {short}: no layer needs it" for short in links]
+        known = {row["chain_id"] for row in rows}
+        problems += [f"layer folder {chain}: no row knows it" for chain in self._files.chains() if chain not in known]
+        return problems
 
-    def _bury(self, path: Path) -> None:
-        """First out of sight by one rename, then removed piece by piece."""
-        grave = self._scratch / f"gone-{secrets.token_hex(8)}"
+    def _says(self, chain: str, row: sqlite3.Row) -> bool:
         try:
-            path.rename(grave)
-        except FileNotFoundError:
-            return
-        self._discard(grave)
+            text = self._files.diff(chain).with_name("layer.json").read_bytes()
+            return msgspec.json.decode(text, type=Layer) == _layer(row)
+        except (OSError, msgspec.DecodeError):
+            return False
 
-    def _discard(self, path: Path) -> None:
-        with trees.directory(path.parent) as fd:
-            trees.remove_at(fd, path.name)
+    def _recover(self) -> None:
+        lost = "SELECT chain_id FROM layers WHERE boot_id IS NOT NULL AND boot_id != ?"
+        with self._database.transaction(durable=True) as transaction:
+            # A layer above a lost one was lost as well: settling writes whole chains.
+            transaction.execute("PRAGMA defer_foreign_keys = ON")
+            transaction.execute(f"DELETE FROM layer_pins WHERE chain_id IN ({lost})", (self._boot_id,))
+            transaction.execute(f"DELETE FROM layers WHERE chain_id IN ({lost})", (self._boot_id,))
+        rows = self._database.rows("SELECT chain_id, link FROM layers")
+        self._files.sweep({row["chain_id"]: row["link"] for row in rows})
 
-    def _diff(self, chain: str) -> Path:
-        return self._folder / _hex(chain) / "diff"
+    def _rows(self, chain: str | None) -> list[sqlite3.Row]:
+        """The rows of a chain, top first."""
+        if chain is None:
+            return []
+        rows = self._database.rows(_CHAIN, chain)
+        if not rows:
+            raise NotFound(f"no such layer: {chain}")
+        return rows
 
 
-def _hex(chain: str) -> str:
-    return chain.removeprefix("sha256:")
+class _Hasher:
+    """A place to pack into that keeps nothing but the digest."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    def write(self, data: bytes, /) -> None:
+        self._hash.update(data)
+
+    def digest(self) -> str:
+        return "sha256:" + self._hash.hexdigest()
 
 
-def _needed(transaction: sqlite3.Connection, chain: str) -> bool:
-    return (
-        transaction.execute(
-            "SELECT 1 FROM layers WHERE parent = :chain UNION ALL SELECT 1 FROM images WHERE chain_id = :chain"
-            " UNION ALL SELECT 1 FROM layer_pins WHERE chain_id = :chain",
-            {"chain": chain},
-        ).fetchone()
-        is not None
-    )
+def _directory_status(diff: Path, path: bytes) -> os.stat_result:
+    with trees.directory(diff) as fd:
+        found = openat2(fd, path, os.O_PATH | os.O_DIRECTORY, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS)
+    try:
+        return os.fstat(found)
+    finally:
+        os.close(found)
 
 
 def _layer(row: sqlite3.Row) -> Layer:
-    return Layer(
-        row["chain_id"],
-        row["diff_id"],
-        row["parent"],
-        row["size"],
-        msgspec.json.decode(row["provenance"], type=Provenance),
-        bool(row["squashed"]),
-    )
+    provenance = msgspec.json.decode(row["provenance"], type=Provenance)
+    return Layer(row["chain_id"], row["diff_id"], row["parent"], row["size"], provenance, bool(row["squashed"]))
 
 
 def _described(done: Extracted, parent: str | None, provenance: Provenance | None) -> Layer:
-    return Layer(
-        chain_id(parent, done.diff_id),
-        done.diff_id,
-        parent,
-        done.size,
-        provenance or Provenance(),
-        done.squashed,
-    )
+    chain = chain_id(parent, done.diff_id)
+    return Layer(chain, done.diff_id, parent, done.size, provenance or Provenance(), done.squashed)

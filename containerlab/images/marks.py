@@ -1,10 +1,10 @@
 """How a layer says "this was deleted", in archives and on disk.
 
-In an archive an empty file ``.wh.NAME`` hides NAME of the layers below, and ``.wh..wh..opq`` hides everything its
-directory has below (OCI image spec, layer.md, "Whiteouts"). On disk overlayfs wants a character device 0:0, and
-the attribute ``overlay.opaque`` in the ``trusted`` name space, or in ``user`` where a user namespace mounts it
-(Documentation/filesystems/overlayfs.rst). No archive may bring overlayfs's own marks along: they would
-redirect, reveal or hide paths of other layers.
+In an archive an empty file ``.wh.NAME`` hides NAME of the layers below, and ``.wh..wh..opq`` hides everything
+its directory has below (OCI image spec, layer.md, "Whiteouts"). On disk overlayfs wants a character device
+0:0, and the attribute ``overlay.opaque`` in the ``trusted`` name space, or in ``user`` where a user namespace
+mounts it (Documentation/filesystems/overlayfs.rst). No archive may bring overlayfs's own marks along: they
+would redirect, reveal or hide paths of other layers.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """The only maker of archives: one directory tree in, one tar stream out, byte for byte the same each time.
 
-Names are sorted, times are whole seconds, PAX headers appear only where ustar has no room (a long or non-ASCII name, a large id
-or size, an extended attribute). A directory's entries come in one run, those of its subdirectories behind it. With
-``whiteouts`` overlayfs's marks go out as ``.wh.`` names (OCI image spec, layer.md); sockets are left out, as in every
-tar. Every file is opened below a descriptor and without following links.
+Names are sorted, times are whole seconds, PAX headers appear only where ustar has no room (a long or
+non-ASCII name, a large id or size, an extended attribute). A directory's entries come in one run, those of
+its subdirectories behind it. With ``whiteouts`` overlayfs's marks go out as ``.wh.`` names (OCI image spec,
+layer.md); sockets are left out, as in every tar. Every file is opened below a descriptor and without
+following links.
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ class Packed:
 def pack(dir_fd: int, out: Writable, *, whiteouts: bool = False, prefix: bytes = b"", top: bool = False) -> Packed:
     """Write everything below the open directory ``dir_fd``; names begin with ``prefix``.
 
-    ``top`` adds an entry for the directory itself. Raises ``InvalidParameter`` for a path beyond 4,096 bytes and for a
-    directory that overlayfs renamed (``redirect``), which no layer can say.
+    ``top`` adds an entry for the directory itself. Raises ``InvalidParameter`` for a path beyond 4,096 bytes
+    and for a directory that overlayfs renamed (``redirect``), which no layer can say.
     """
     return _Packing(dir_fd, out, whiteouts, prefix).run(top)
 

@@ -1,7 +1,7 @@
 """Images and their names: which exist, what they are called, which layers they keep.
 
-An image is its config blob (in the content store), a row, and the chain of layers it names. Making one: the layers reach the
-disk, the blob is written, the row commits last. Removing one: the row goes first.
+An image is its config blob (in the content store), a row, and the chain of layers it names. Making one: the
+layers reach the disk, the blob is written, the row commits last. Removing one: the row goes first.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from containerlab.database import Database
-from containerlab.errors import InvalidParameter, InvalidReference, NoSuchImage, NotFound
+from containerlab.errors import ContainerlabError, InvalidParameter, InvalidReference, NoSuchImage
 from containerlab.images.config import ImageConfig, encode, parse_config
 from containerlab.images.content import ContentStore
 from containerlab.images.layers import LayerStore, chain_id
@@ -36,11 +36,15 @@ CREATE TABLE IF NOT EXISTS tags (
     image_id TEXT NOT NULL REFERENCES images (id) ON DELETE CASCADE
 );
 """
+_ChainIds = list[str]
+_Problems = list[str]
+_Tags = list[Reference]
+
 _ID_PREFIX = re.compile(r"(?:sha256:)?([a-f0-9]{1,64})")
 
 
 class Image(msgspec.Struct, frozen=True):
-    """One image. ``chain_ids`` and ``diff_ids`` are base first; ``tags`` canonical references, sorted; ``size`` bytes."""
+    """One image. ``chain_ids`` and ``diff_ids`` are base first, ``tags`` sorted, ``size`` in bytes."""
 
     id: str
     config: ImageConfig
@@ -70,10 +74,12 @@ class ImageStore:
     def __init__(self, database: Database, store_folder: Path, *, limits: Limits | None = None) -> None:
         self._database = database
         self._lock = threading.RLock()
+        self._embedding = threading.RLock()
         self._configs: dict[str, ImageConfig] = {}
         self.layers = LayerStore(database, store_folder, limits=limits)
         database.ensure(_TABLES)
         self.content = ContentStore(store_folder / "content", store_folder / "tmp")
+        self._forget_orphans()
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -136,7 +142,7 @@ class ImageStore:
         name = reference.familiar_name()
         if name not in embedded.NAMES or reference.tag != "latest":
             return None
-        with self._lock:
+        with self._embedding:
             return self._by_reference(reference) or embedded.build(name, self)
 
     def _near(self, name: str) -> str:
@@ -157,9 +163,9 @@ class ImageStore:
         layers = self.layers.chain(chain)
         if config.rootfs.diff_ids != [layer.diff_id for layer in layers]:
             raise InvalidParameter("the image config lists other layers than those it is made of")
+        self.layers.settle(chain)
         image_id = self.content.put(encode(config))
         with self._lock, self._database.transaction(durable=True) as transaction:
-            self.layers.sync(transaction, chain)
             transaction.execute(
                 "INSERT OR IGNORE INTO images VALUES (?, ?, ?)",
                 (image_id, chain, sum(layer.size for layer in layers)),
@@ -169,7 +175,7 @@ class ImageStore:
         return self.get(image_id)
 
     def tag(self, image_id: str, ref: Reference | str) -> None:
-        """Give an image a name, taking it from the image that had it. Raises ``NoSuchImage``, ``InvalidReference``."""
+        """Give an image a name, taken from the image that had it. Raises ``NoSuchImage``, ``InvalidReference``."""
         self.get(image_id)
         with self._lock, self._database.transaction(durable=True) as transaction:
             _tag(transaction, image_id, ref)
@@ -182,29 +188,56 @@ class ImageStore:
             if not done.rowcount:
                 raise NoSuchImage(reference.familiar())
 
-    def remove(self, image_id: str) -> "list[str]":
+    def remove(self, image_id: str) -> _ChainIds:
         """Remove an image, its names, and the layers that nothing else needs; gives their chain IDs, top first."""
         image = self.get(image_id)
         with self._lock, self._database.transaction(durable=True) as transaction:
             transaction.execute("DELETE FROM images WHERE id = ?", (image_id,))
-            gone = self.layers.remove(image.chain_id, transaction)
+            gone = self.layers.forget(image.chain_id, transaction)
         self._configs.pop(image_id, None)
         self.layers.erase(gone)
         self.content.remove(image_id)
         return gone
 
+    # -- upkeep ----------------------------------------------------------------------------------
+
+    def check(self) -> _Problems:
+        """What is wrong, a sentence each: every row has its files, every file its row. Changes nothing."""
+        problems = self.layers.check()
+        known = set()
+        for row in self._database.rows("SELECT * FROM images"):
+            known.add(row["id"])
+            try:
+                image = self._image(row, fresh=True)
+            except ContainerlabError as error:
+                problems.append(f"image {row['id']}: {error.message}")
+                continue
+            if image.chain_id != row["chain_id"]:
+                problems.append(f"image {row['id']}: its config names other layers than its row")
+        for digest in self.content.digests():
+            if digest not in known:
+                problems.append(f"blob {digest}: no image needs it")
+        return problems
+
+    def _forget_orphans(self) -> None:
+        """Config blobs whose row never came, or went first."""
+        known = {row["id"] for row in self._database.rows("SELECT id FROM images")}
+        for digest in sorted(self.content.digests()):
+            if digest not in known:
+                self.content.remove(digest)
+
     # -- rows to images --------------------------------------------------------------------------
 
-    def _image(self, row: sqlite3.Row) -> Image:
-        config = self._configs.get(row["id"])
+    def _image(self, row: sqlite3.Row, *, fresh: bool = False) -> Image:
+        config = None if fresh else self._configs.get(row["id"])
         if config is None:
             config = self._configs[row["id"]] = parse_config(self.content.read(row["id"], most=CONFIG_BYTES))
-        chains: list[str] = []
+        chains: _ChainIds = []
         for diff_id in config.rootfs.diff_ids:
             chains.append(chain_id(chains[-1] if chains else None, diff_id))
         return Image(row["id"], config, chains, self._tags(row["id"]), row["size"])
 
-    def _tags(self, image_id: str) -> "list[Reference]":
+    def _tags(self, image_id: str) -> _Tags:
         rows = self._database.rows("SELECT reference FROM tags WHERE image_id = ? ORDER BY reference", image_id)
         return [Reference.parse(row["reference"]) for row in rows]
 

@@ -1,9 +1,9 @@
 """An overlay view of layers for the engine's own eyes, reached by a descriptor and mounted nowhere.
 
-A thread of its own leaves the process's mount namespace and working directory (unshare(2) acts on one thread), mounts the
-overlay there by short names relative to the layers' folder (mount(2) takes one page of data), opens its root and ends. The
-namespace goes with the thread; the mount lives on in the descriptor alone, so that it ends when that is closed,
-also by ``kill -9``.
+A thread of its own leaves the process's mount namespace and working directory (unshare(2) acts on one
+thread), mounts the overlay there by short names relative to the layers' folder (mount(2) takes one page of
+data), opens its root and ends. The namespace goes with the thread; the mount lives on in the descriptor
+alone, so that it ends when that is closed, also by ``kill -9``.
 """
 
 from __future__ import annotations
@@ -25,15 +25,18 @@ _PAGE = 4096
 
 @contextlib.contextmanager
 def overlay_view(
-    layers: Path, lower: list[str], mountpoint: Path, *, upper: Path | None, work: Path | None, volatile: bool
+    layers: Path, lower: list[str], mountpoint: Path, *, upper: Path | None, volatile: bool
 ) -> Iterator[int]:
     """A descriptor of the root of an overlay of ``lower`` (names relative to ``layers``, top first).
 
-    ``mountpoint`` is any empty folder. With ``upper`` and ``work`` the view is writable; ``volatile`` skips the sync at its
-    end, and that upper can't be mounted again. Raises ``HostLacks`` where overlayfs can't be mounted.
+    ``mountpoint`` is any empty folder. With ``upper`` the view is writable, and the folder ``work`` beside it
+    is made for overlayfs; ``volatile`` skips the sync at its end, and that upper can't be mounted again.
+    Raises ``HostLacks`` where overlayfs can't be mounted.
     """
     options = [f"lowerdir={':'.join(lower)}"]
-    if upper is not None and work is not None:
+    if upper is not None:
+        work = upper.with_name("work")
+        work.mkdir(exist_ok=True, mode=0o700)
         options += [f"upperdir={_quoted(upper)}", f"workdir={_quoted(work)}"]
         if volatile:
             options.append("volatile")
