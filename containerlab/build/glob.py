@@ -1,8 +1,8 @@
 """Path patterns by Go's ``filepath.Match``, as Docker uses them; with ``**`` also by the rules of ``.dockerignore``.
 
 ``*`` is any run without a slash, ``?`` one character but a slash, ``[a-z]`` and ``[^a-z]`` one of a set; the backslash
-takes the next character as it is. ``**`` (where enabled) crosses slashes. See https://pkg.go.dev/path/filepath#Match and
-https://docs.docker.com/build/concepts/context/#syntax.
+takes the next character as it is. ``**`` (where enabled) crosses slashes. See https://pkg.go.dev/path/filepath#Match
+and https://docs.docker.com/build/concepts/context/#syntax.
 """
 
 from __future__ import annotations

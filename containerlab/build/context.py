@@ -1,0 +1,349 @@
+"""A build's context: the only files that COPY and ADD can read, behind one directory descriptor.
+
+Every path that a Dockerfile names is walked here part by part, links by their text inside the context, so that nothing
+outside is ever opened; what is opened is opened by its real path, without a link in it (openat2, RESOLVE_NO_SYMLINKS).
+Digests cover names, modes and contents, never times or owners: those differ between two copies of one folder.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from containerlab.build.dockerfile.parser import MAX_BYTES
+from containerlab.build.dockerignore import Dockerignore
+from containerlab.build.glob import compile_pattern, has_wildcard, unescape
+from containerlab.errors import InvalidParameter, NotFound
+from containerlab.images import extract, trees
+from containerlab.images.attributes import squashed_owner
+from containerlab.images.compression import ByteSource
+from containerlab.runtime import constants as c
+from containerlab.runtime.inroot import Root
+from containerlab.runtime.syscalls import openat2
+
+__all__ = ["Context", "Entry", "OutsideContext"]
+
+_MAX_LINKS = 40  # as the kernel's MAXSYMLINKS
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+_CHUNK = 1 << 20
+
+
+class OutsideContext(InvalidParameter):
+    """A path that is, or that leads, outside the build context."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file of the context; ``path`` is relative to it, real, and empty for the context itself."""
+
+    path: str
+    status: os.stat_result
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def is_directory(self) -> bool:
+        """A directory, not a link to one."""
+        return stat.S_ISDIR(self.status.st_mode)
+
+    @property
+    def is_regular(self) -> bool:
+        """A regular file."""
+        return stat.S_ISREG(self.status.st_mode)
+
+    @property
+    def is_link(self) -> bool:
+        """A symbolic link."""
+        return stat.S_ISLNK(self.status.st_mode)
+
+
+class Context:
+    """Use as a context manager, or ``close`` it: a context that came as a tar has a folder to remove."""
+
+    def __init__(self, root_fd: int, folder: Path | None = None) -> None:
+        self._root, self._folder = root_fd, folder
+        self._ignore = Dockerignore()
+        self._digests: dict[str, str] = {}
+
+    @classmethod
+    def from_tar(cls, stream: ByteSource, scratch: Path) -> Context:
+        """Unpack a tar of any compression into ``scratch``, a folder that is made here and removed by ``close``.
+
+        Raises what ``images.extract`` raises: BadArchive, StorageFull.
+        """
+        scratch.mkdir(parents=True, mode=0o700)
+        fd = -1
+        try:
+            fd = _open_directory(scratch)
+            extract(stream, fd, owner=squashed_owner() or (0, 0))
+            return cls(fd, scratch)
+        except BaseException:
+            if fd >= 0:
+                os.close(fd)
+            _remove(scratch)
+            raise
+
+    @classmethod
+    def from_directory(cls, path: Path) -> Context:
+        """A folder of this host, read where it lies. Raises InvalidParameter when it isn't a directory."""
+        try:
+            return cls(_open_directory(path))
+        except OSError as error:
+            raise InvalidParameter(f"the build context {path} can't be read: {error.strerror}") from None
+
+    def __enter__(self) -> Context:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the context; what was unpacked for it is removed."""
+        if self._root >= 0:
+            os.close(self._root)
+            self._root = -1
+        if self._folder is not None:
+            _remove(self._folder)
+
+    # -- the build's own two files ------------------------------------------------------------------
+
+    def dockerfile(self, name: str) -> bytes:
+        """The Dockerfile's text; its ignore file takes effect. Raises NotFound, OutsideContext, InvalidParameter."""
+        text = self._read(name)
+        if text is None:
+            raise NotFound(
+                f"Cannot locate specified Dockerfile: {name}", hint="give its path inside the build context with -f"
+            )
+        self._apply_ignore(name)
+        return text
+
+    def _apply_ignore(self, dockerfile: str) -> None:
+        for name in (f"{dockerfile}.dockerignore", ".dockerignore"):
+            text = self._read(name)
+            if text is not None:
+                self._ignore = Dockerignore.parse(text, name)
+                return
+
+    def _read(self, name: str) -> bytes | None:
+        _refuse_outside(name)
+        try:
+            return Root(self._root).read(name, MAX_BYTES)
+        except OSError as error:
+            reason = f"is larger than {MAX_BYTES} bytes" if error.errno == errno.EFBIG else "isn't a regular file"
+            raise InvalidParameter(f"{name} can't be read: it {reason}") from None
+
+    # -- finding ----------------------------------------------------------------------------------------
+
+    def find(self, pattern: str) -> list[Entry]:
+        """What a source of COPY or ADD names, links followed; several with wildcards, never none.
+
+        Raises NotFound, OutsideContext, and ValueError for a pattern that breaks the grammar.
+        """
+        _refuse_outside(pattern)
+        parts = [part for part in pattern.split("/") if part not in ("", ".")]
+        if not has_wildcard(pattern):
+            return [self._follow(parts)]
+        paths = [""]
+        for part in parts:
+            paths = [found for path in paths for found in self._step(path, part)]
+        found = [self._follow(path.split("/")) for path in sorted(paths, key=os.fsencode)]
+        if not found:
+            raise NotFound("no source files were specified")
+        return found
+
+    def walk(self, directory: Entry) -> list[Entry]:
+        """Everything below ``directory`` that isn't ignored, parents first, by name."""
+        found: list[Entry] = []
+        pending = [directory]
+        while pending:
+            entry = pending.pop()
+            excluded = entry is not directory and self._ignore.excludes(entry.path)
+            if entry is not directory and (not excluded or entry.is_directory):
+                found.append(entry)
+            if entry.is_directory and not (excluded and not self._ignore.may_include_below(entry.path)):
+                pending.extend(reversed(self._children(entry.path)))
+        return self._needed(found)
+
+    def _needed(self, entries: list[Entry]) -> list[Entry]:
+        """Without the ignored directories that hold nothing: of ``a`` and ``!a/b`` the directory a is needed."""
+        kept: list[Entry] = []
+        parents: set[str] = set()
+        for entry in reversed(entries):
+            if entry.path in parents or not self._ignore.excludes(entry.path):
+                kept.append(entry)
+                parents.add(entry.path.rpartition("/")[0])
+        return kept[::-1]
+
+    def _step(self, directory: str, part: str) -> list[str]:
+        """The names in ``directory`` that ``part`` of a pattern matches, as paths; links aren't entered."""
+        prefix = f"{directory}/" if directory else ""
+        if not has_wildcard(part):
+            return [prefix + unescape(part)]
+        expression = compile_pattern(part)
+        try:
+            children = self._children(directory)
+        except (NotADirectoryError, FileNotFoundError, OutsideContext):
+            return []
+        return [child.path for child in children if expression.fullmatch(child.name) and self._visible(child)]
+
+    def _visible(self, entry: Entry) -> bool:
+        if not self._ignore.excludes(entry.path):
+            return True
+        return entry.is_directory and bool(self.walk(entry))
+
+    def _follow(self, parts: list[str]) -> Entry:
+        """The entry at a path, its links followed inside the context."""
+        asked = "/".join(parts)
+        real: list[str] = []
+        rest = parts[::-1]
+        links: list[str] = []
+        while rest:
+            part = rest.pop()
+            if part in ("", "."):
+                continue
+            if part == "..":
+                if not real:
+                    raise _leads_outside(asked, links)
+                real.pop()
+                continue
+            path = "/".join([*real, part])
+            try:
+                entry = self._entry(path)
+            except (FileNotFoundError, NotADirectoryError):
+                raise (_leads_outside(asked, links) if _absolute(links) else _not_found(asked)) from None
+            if not entry.is_link:
+                real.append(part)
+                continue
+            target = self.link_target(entry)
+            links.append(target)
+            if len(links) > _MAX_LINKS:
+                looping = InvalidParameter(f"{asked} goes through too many symbolic links")
+                raise _leads_outside(asked, links) if _absolute(links) else looping
+            real = [] if target.startswith("/") else real
+            rest.extend(reversed(target.split("/")))
+        found = self._entry("/".join(real))
+        if found.path and not self._visible(found):
+            raise _not_found(asked)
+        return found
+
+    # -- reading ----------------------------------------------------------------------------------------
+
+    def open(self, entry: Entry) -> int:
+        """A descriptor to read a regular file from. Raises InvalidParameter when it has become something else."""
+        fd = self._open(entry.path, _READ)
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise InvalidParameter(f"{entry.path} isn't a regular file any more")
+        return fd
+
+    def link_target(self, entry: Entry) -> str:
+        """A symbolic link's text."""
+        parent = self._open(entry.path.rpartition("/")[0] or ".", os.O_PATH | os.O_DIRECTORY)
+        try:
+            return os.readlink(entry.name, dir_fd=parent)
+        finally:
+            os.close(parent)
+
+    def digest(self, entry: Entry) -> str:
+        """``file:HEX`` or ``dir:HEX`` over names, modes and contents; made once for each path."""
+        known = self._digests.get(entry.path)
+        if known is None:
+            known = self._digests[entry.path] = self._hash(entry)
+        return known
+
+    def _hash(self, entry: Entry) -> str:
+        if not entry.is_directory:
+            return "file:" + self._hash_one(entry, "")
+        summary = hashlib.sha256()
+        prefix = len(entry.path) + 1 if entry.path else 0
+        for each in (entry, *self.walk(entry)):
+            summary.update(self._hash_one(each, each.path[prefix:]).encode())
+        return "dir:" + summary.hexdigest()
+
+    def _hash_one(self, entry: Entry, name: str) -> str:
+        summary = hashlib.sha256(f"{entry.status.st_mode:o} ".encode() + os.fsencode(name) + b"\0")
+        if entry.is_link:
+            summary.update(os.fsencode(self.link_target(entry)))
+        elif entry.is_regular:
+            for chunk in self.chunks(entry):
+                summary.update(chunk)
+        return summary.hexdigest()
+
+    def chunks(self, entry: Entry) -> Iterator[bytes]:
+        """A regular file's bytes."""
+        fd = self.open(entry)
+        try:
+            while chunk := os.read(fd, _CHUNK):
+                yield chunk
+        finally:
+            os.close(fd)
+
+    def _children(self, directory: str) -> list[Entry]:
+        fd = self._open(directory or ".", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            prefix = f"{directory}/" if directory else ""
+            with os.scandir(fd) as listing:
+                names = sorted((each.name for each in listing), key=os.fsencode)
+            entries = [Entry(prefix + name, os.stat(name, dir_fd=fd, follow_symlinks=False)) for name in names]
+        finally:
+            os.close(fd)
+        # A socket can't be copied, and no archive of a context holds one.
+        return [entry for entry in entries if not stat.S_ISSOCK(entry.status.st_mode)]
+
+    def _entry(self, path: str) -> Entry:
+        fd = self._open(path or ".", os.O_PATH | os.O_NOFOLLOW)
+        try:
+            return Entry(path, os.fstat(fd))
+        finally:
+            os.close(fd)
+
+    def _open(self, path: str, flags: int) -> int:
+        resolve = c.RESOLVE_IN_ROOT | c.RESOLVE_NO_MAGICLINKS | c.RESOLVE_NO_SYMLINKS
+        try:
+            return openat2(self._root, os.fsencode(path), flags, resolve=resolve)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES):
+                raise InvalidParameter(f"{path} in the build context can't be opened: {error.strerror}") from None
+            raise
+
+
+def _open_directory(path: Path) -> int:
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def _remove(folder: Path) -> None:
+    with trees.directory(folder.parent) as parent:
+        trees.remove_at(parent, folder.name)
+
+
+def _refuse_outside(path: str) -> None:
+    depth = 0
+    for part in path.split("/"):
+        depth += {"..": -1, ".": 0, "": 0}.get(part, 1)
+        if depth < 0:
+            raise OutsideContext(f"forbidden path outside the build context: {path}")
+
+
+def _absolute(links: list[str]) -> bool:
+    return any(link.startswith("/") for link in links)
+
+
+def _leads_outside(asked: str, links: list[str]) -> OutsideContext:
+    return OutsideContext(
+        f"forbidden path outside the build context: {asked} is a symbolic link to {links[-1] if links else asked}"
+    )
+
+
+def _not_found(asked: str) -> NotFound:
+    return NotFound(f"file not found in build context or excluded by .dockerignore: stat {asked}: file does not exist")
