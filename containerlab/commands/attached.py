@@ -1,18 +1,20 @@
-"""Staying with a program until it ends: streams, interrupts, exit code. ``run``, ``start -a`` and ``attach`` share it."""
+"""Staying with a program until it ends: streams, interrupts, exit code. For ``run``, ``start -a`` and ``attach``."""
 
 from __future__ import annotations
 
-__all__ = ["LONG_AFTER", "Attachment", "refuse_terminal_in_cell"]
+__all__ = ["LONG_AFTER", "Attachment", "Resizer", "refuse_terminal_in_cell"]
 
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import docker.errors
 import requests
 
-from containerlab.commands.context import Context
+from containerlab.commands.context import Context, Terminal
 from containerlab.commands.output import Recorder
 from containerlab.commands.result import Finished
 from containerlab.commands.streams import Frames, Hijacked, Input, hijack, post, pump
@@ -30,6 +32,25 @@ def refuse_terminal_in_cell(context: Context, verb: str, rest: str) -> None:
             hint=f"Put the commands in the cell: %%container {verb} {rest}\n"
             f"Or open a terminal in JupyterLab: containerlab {verb} -it {rest}",
         )
+
+
+class Resizer:
+    """Keeps the program's terminal as large as the person's."""
+
+    def __init__(self, terminal: Terminal, resize: Callable[..., object]) -> None:
+        self._terminal, self._resize = terminal, resize
+        self._size = (0, 0)
+
+    def follow(self) -> None:
+        """Tell the engine when the size has changed; a program that has ended meanwhile has no terminal to resize."""
+        size = self._terminal.size()
+        if size == self._size:
+            return
+        self._size = size
+        try:
+            self._resize(height=size[0], width=size[1])
+        except docker.errors.APIError:
+            pass
 
 
 @dataclass
@@ -51,6 +72,7 @@ class Attachment:
     _interrupts: int = 0
     _began: float = 0.0
     _told: bool = False
+    _resizer: Resizer | None = None
 
     def __post_init__(self) -> None:
         self.recorder = Recorder(self.context.output)
@@ -96,11 +118,16 @@ class Attachment:
     def _pump(self, source: Input | None) -> None:
         if self._stream is None:
             return
+        if self.tty and self.context.terminal is not None:
+            self._resizer = Resizer(self.context.terminal, partial(self.context.client.api.resize, self.container))
         terminal = self.context.terminal if self.tty else None
         with terminal or nullcontext():
+            self._on_idle()
             pump(self._stream, source, self.recorder.write, self._frames, on_idle=self._on_idle)
 
     def _on_idle(self) -> None:
+        if self._resizer is not None:
+            self._resizer.follow()
         if self.context.notebook and not self._told and time.monotonic() - self._began > LONG_AFTER:
             self._told = True
             self.context.output.notice(
@@ -108,7 +135,7 @@ class Attachment:
             )
 
     def _exit_code(self) -> int:
-        """From the wait that was begun before the start; when the engine has died meanwhile, from the one that follows it."""
+        """From the wait that was begun before the start; from a new one when the engine has died meanwhile."""
         if self._wait is None:
             return 0
         try:

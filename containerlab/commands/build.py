@@ -72,7 +72,8 @@ class Built(Result):
     def calm(self) -> str:
         steps = len(self.log.steps)
         cached = sum(step.cached for step in self.log.steps)
-        return f"Built {', '.join(self.tags) or 'an untagged image'} in {steps} step{'s' * (steps != 1)}, {cached} from the cache."
+        what = ", ".join(self.tags) or "an untagged image"
+        return f"Built {what} in {steps} step{'s' * (steps != 1)}, {cached} from the cache."
 
     def body(self) -> str:
         return f"<p>{html.escape(self.calm())}</p>"
@@ -81,7 +82,7 @@ class Built(Result):
 def build(context: Context, options: BuildOptions) -> Built:
     """Send the context, tell every step to the output, and give the image.
 
-    Raises UsageError for a context that isn't there, DockerfileError's text as InvalidParameter, BuildFailed for a step.
+    Raises UsageError for a context that isn't there, InvalidParameter for a bad Dockerfile, BuildFailed for a step.
     An interrupt closes the connection, which ends the build in the engine.
     """
     name, archive = _context(options)
@@ -191,7 +192,7 @@ def build_options(command: Any) -> Any:
     options = [
         click.option("-t", "--tag", multiple=True, metavar="NAME[:TAG]", help="Name the image."),
         click.option("-f", "--file", metavar="NAME", help="The Dockerfile's name."),
-        click.option("--build-arg", multiple=True, metavar="K=V", help="A value for ARG; in a notebook K=@name takes a Python variable."),
+        click.option("--build-arg", multiple=True, metavar="K=V", help="A value for ARG, or @name for a Python variable."),
         click.option("--label", multiple=True, metavar="K=V", help="Note something on the image."),
         click.option("--target", metavar="STAGE", help="Stop at this stage."),
         click.option("--no-cache", is_flag=True, help="Execute every step again."),
@@ -209,7 +210,7 @@ def build_options(command: Any) -> Any:
 @build_options
 @click.argument("path")
 @pass_context
-def build_command(context: Context, path: str, **options: Any) -> Result:
+def build_command(context: Context, /, path: str, **options: Any) -> Result:
     chosen = BuildOptions(**options)
     if path == "-":
         chosen.dockerfile = context.body if context.body is not None else _read_stdin(context)

@@ -44,7 +44,7 @@ class Step:
 
 @dataclass
 class BuildLog:
-    """A build so far. Feed it the messages of the stream; ``error`` is the failure's text, ``image`` the id at its end."""
+    """A build so far, fed with the stream's messages; ``error`` is a failure's text, ``image`` the id at the end."""
 
     steps: list[Step] = field(default_factory=list)
     image: str = ""

@@ -37,9 +37,9 @@ class Terminal(Protocol):
 class Context:
     """The engine, where output goes to, and where input comes from.
 
-    ``body`` is a cell's text and ``stdin_fd`` a descriptor: what ``-i`` reads, the first that is there. ``variables`` are the
-    Python variables that ``@name`` takes (None: ``@`` has no meaning, as in a terminal). ``notebook`` changes what an interrupt does: it stops what
-    the verb started, where a terminal passes the signal on as Docker does.
+    ``body`` is a cell's text and ``stdin_fd`` a descriptor: what ``-i`` reads, the first that is there. ``variables``
+    are the Python variables that ``@name`` takes (None: ``@`` has no meaning, as in a terminal). ``notebook`` changes
+    what an interrupt does: it stops what the verb started, where a terminal passes the signal on as Docker does.
     """
 
     output: Output = field(default_factory=Silent)

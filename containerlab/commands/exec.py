@@ -8,13 +8,14 @@ import shlex
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 import docker.errors
 
-from containerlab.commands.attached import refuse_terminal_in_cell
+from containerlab.commands.attached import Resizer, refuse_terminal_in_cell
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.output import Recorder
 from containerlab.commands.problems import ContainerExited
@@ -82,18 +83,15 @@ def _create(context: Context, options: ExecOptions) -> str:
 
 
 def _stay(context: Context, identifier: str, options: ExecOptions) -> Finished:
-    api = context.client.api
     recorder = Recorder(context.output)
     source = Input(context.body, context.stdin_fd) if options.interactive else None
     terminal = context.terminal if options.tty else None
     began = time.monotonic()
     stream = hijack(context.client, f"/exec/{identifier}/start", json={"Detach": False, "Tty": options.tty})
     try:
-        if terminal is not None:
-            rows, columns = terminal.size()
-            api.exec_resize(identifier, height=rows, width=columns)
+        resizer = Resizer(terminal, partial(context.client.api.exec_resize, identifier)) if terminal else None
         with terminal or nullcontext():
-            pump(stream, source, recorder.write, Frames(raw=options.tty))
+            pump(stream, source, recorder.write, Frames(raw=options.tty), on_idle=resizer.follow if resizer else None)
     except KeyboardInterrupt:
         stream.close()
         _end(context, identifier, options)
@@ -154,5 +152,5 @@ def _end(context: Context, identifier: str, options: ExecOptions) -> None:
 @click.argument("container")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @pass_context
-def exec_command(context: Context, **options: Any) -> Result:
+def exec_command(context: Context, /, **options: Any) -> Result:
     return execute(context, ExecOptions(**options))

@@ -38,7 +38,7 @@ def _cpu_percent(now: dict[str, Any]) -> float:
 
 
 def _memory_used(now: dict[str, Any]) -> int:
-    """Without the page cache that could be given back: ``total_inactive_file`` of cgroup v1, ``inactive_file`` of v2."""
+    """Without the page cache that could be given back (``total_inactive_file``, on cgroup v2 ``inactive_file``)."""
     memory = now.get("memory_stats") or {}
     details = memory.get("stats") or {}
     return max(

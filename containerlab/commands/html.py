@@ -1,7 +1,7 @@
 """The HTML that results are made of: one style sheet, carried by every output, themed by CSS variables.
 
-JupyterLab's variables come first, then fallbacks for a page without them, in its light and in its dark theme. Every class
-starts with ``cl-``: styles leak between the outputs of a page.
+JupyterLab's variables come first, then fallbacks for a page without them, in its light and in its dark theme. Every
+class starts with ``cl-``: styles leak between the outputs of a page.
 """
 
 from __future__ import annotations

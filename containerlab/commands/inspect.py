@@ -43,9 +43,7 @@ def _sizes(context: Context, identifier: str) -> dict[str, Any]:
 
 
 @click.command("inspect", help="Everything the engine knows about containers or images, as JSON.")
-@click.option(
-    "-f", "--format", "form", metavar="TEMPLATE", help="Only this, as in '{{.State.Pid}}' or '{{json .Config}}'."
-)
+@click.option("-f", "--format", "form", metavar="TEMPLATE", help="Only this, as in '{{.State.Pid}}'; or json.")
 @click.option("-s", "--size", is_flag=True, help="Also the sizes of a container's files.")
 @click.option("--type", "kind", type=click.Choice(["container", "image"]), help="Look only among these.")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
@@ -66,7 +64,8 @@ def _formatted(found: list[dict[str, Any]], form: str | None) -> Lines | None:
 _INFO = [
     ("Name", "Name"), ("ServerVersion", "Server version"), ("KernelVersion", "Kernel"), ("OperatingSystem", "System"),
     ("Architecture", "Architecture"), ("NCPU", "Processors"), ("MemTotal", "Memory"), ("Containers", "Containers"),
-    ("ContainersRunning", "Running"), ("Images", "Images"), ("Driver", "Storage driver"), ("CgroupVersion", "Cgroup version"),
+    ("ContainersRunning", "Running"), ("Images", "Images"), ("Driver", "Storage driver"),
+    ("CgroupVersion", "Cgroup version"),
     ("CgroupDriver", "Cgroup driver"), ("DefaultRuntime", "Default runtime"), ("Runtimes", "Runtimes"),
     ("SecurityOptions", "Security options"), ("DockerRootDir", "Store"),
 ]  # fmt: skip

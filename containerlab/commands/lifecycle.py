@@ -1,4 +1,4 @@
-"""``start``, ``stop``, ``restart``, ``kill``, ``rm``, ``rename``, ``wait`` and ``attach``: the life of a container that exists."""
+"""The life of a container that exists: ``start``, ``stop``, ``restart``, ``kill``, ``rm``, ``rename``, ``attach``."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _start(context: Context, name: str) -> None:
         raise start_failure(problem.message, problem.hint) from error
 
 
-def _attachment(context: Context, name: str, *, interactive: bool, verb: str) -> Attachment:
+def _attachment(context: Context, name: str, *, interactive: bool) -> Attachment:
     facts = context.client.api.inspect_container(name)
     tty = bool(facts["Config"]["Tty"])
     wants_input = interactive and bool(facts["Config"]["OpenStdin"])
@@ -78,7 +78,7 @@ def start_command(context: Context, containers: tuple[str, ...], attach: bool, i
         return each(context, containers, lambda name: _start(context, name))
     if len(containers) > 1:
         raise UsageError("start -a takes one container: its output would mix with another's.")
-    return _stay(_attachment(context, containers[0], interactive=interactive, verb="start"), start=True)
+    return _stay(_attachment(context, containers[0], interactive=interactive), start=True)
 
 
 @click.command("attach", help="Join the input and output of a running container.")
@@ -86,7 +86,7 @@ def start_command(context: Context, containers: tuple[str, ...], attach: bool, i
 @click.argument("container")
 @pass_context
 def attach_command(context: Context, container: str, no_stdin: bool) -> Result:
-    attachment = _attachment(context, container, interactive=not no_stdin, verb="attach")
+    attachment = _attachment(context, container, interactive=not no_stdin)
     if not context.client.api.inspect_container(container)["State"]["Running"]:
         raise Conflict(
             f"Container {container} isn't running.", hint=f"`start -a {container}` starts it and stays with it."
@@ -125,12 +125,14 @@ def kill_command(context: Context, containers: tuple[str, ...], signal: str) -> 
 @_NAMES
 @pass_context
 def rm_command(context: Context, containers: tuple[str, ...], force: bool, volumes: bool) -> Result:
-    def remove(name: str) -> None:
+    def remove(name: str) -> bool:
         try:
             context.client.api.remove_container(name, force=force, v=volumes)
         except docker.errors.NotFound:
             if not force:
                 raise
+            return False
+        return True
 
     return each(context, containers, remove)
 

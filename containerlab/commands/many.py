@@ -15,7 +15,7 @@ from containerlab.errors import ContainerlabError
 
 
 def each(context: Context, names: Iterable[str], act: Callable[[str], object]) -> Lines:
-    """``act`` on every name; the result lists those done, as Docker prints them.
+    """``act`` on every name; the result lists those done (where ``act`` didn't say False), as Docker prints them.
 
     Raises the only failure as it is; several as one ContainerlabError that lists them, after the others were done.
     """
@@ -23,14 +23,14 @@ def each(context: Context, names: Iterable[str], act: Callable[[str], object]) -
     failures: list[ContainerlabError] = []
     for name in names:
         try:
-            act(name)
+            said = act(name)
         except docker.errors.APIError as error:
             problem = translate(error, context.client)
             if problem is None:
                 raise
             failures.append(problem)
         else:
-            done.append(name)
+            done += [] if said is False else [name]
     if not failures:
         return Lines(done)
     for name in done:

@@ -72,7 +72,7 @@ def _meaning(code: int) -> str:
 
 
 def start_failure(message: str, hint: str = "") -> StartFailed:
-    """A failed start with Docker's exit code (docker/cli ``container/run.go``): 127 not found, 126 not executable, else 125."""
+    """A failed start with the code of docker/cli ``container/run.go``: 127 not found, 126 not executable, else 125."""
     text = message.lower()
     code = 125
     if any(words in text for words in _NOT_FOUND):
@@ -112,14 +112,11 @@ def exit_code_of(error: ContainerlabError, verb: str) -> int:
 
 
 def _usage(error: click.ClickException) -> UsageError:
-    message = error.format_message()
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context else ""
-    wrong_verb = isinstance(error, click.UsageError) and path and isinstance(context.command, click.Group)
-    tail = "" if not path else f"See: {path} --help"
-    if wrong_verb:
-        tail = f"See: {path} --help, which lists the verbs."
-    return UsageError(message, hint=tail)
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is None:
+        return UsageError(error.format_message())
+    lists = ", which lists the verbs" if isinstance(context.command, click.Group) else ""
+    return UsageError(error.format_message(), hint=f"See: {context.command_path} --help{lists}.")
 
 
 def _api(error: docker.errors.APIError, client: Any) -> ContainerlabError:

@@ -114,7 +114,7 @@ def invoke(
     ``--help`` is a result like any other. Raises ContainerlabError, whatever docker-py or click raised below.
     """
     try:
-        with command.make_context(prog, list(arguments), obj=context) as click_context:
+        with command.make_context(prog, list(arguments), obj=context, max_content_width=100) as click_context:
             result = command.invoke(click_context)
     except click.exceptions.Exit:
         return Lines([])

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["create", "create_command", "describe", "run", "run_command"]
 
 import shlex
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -94,9 +95,6 @@ def _start(context: Context, made: Started, options: RunOptions) -> None:
         if problem is None or problem.status in (404, 409):
             raise
         raise start_failure(problem.message, problem.hint) from error
-    if options.tty and context.terminal is not None and not options.detach:
-        rows, columns = context.terminal.size()
-        api.resize(made.id, height=rows, width=columns)
 
 
 def _remove_namesake(context: Context, options: RunOptions) -> None:
@@ -120,7 +118,7 @@ def _pull(context: Context, image: str, missing: docker.errors.ImageNotFound) ->
         raise problem from refusal
 
 
-def _command(name: str, help: str) -> Any:
+def _command(name: str, help: str) -> Callable[[Callable[..., Result]], click.Command]:
     return click.command(name, help=help, context_settings=_SETTINGS, options_metavar="[OPTIONS]")
 
 
@@ -129,7 +127,7 @@ def _command(name: str, help: str) -> Any:
 @click.argument("image")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @pass_context
-def run_command(context: Context, **options: Any) -> Result:
+def run_command(context: Context, /, **options: Any) -> Result:
     return run(context, RunOptions(**options))
 
 
@@ -138,5 +136,5 @@ def run_command(context: Context, **options: Any) -> Result:
 @click.argument("image")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @pass_context
-def create_command(context: Context, **options: Any) -> Result:
+def create_command(context: Context, /, **options: Any) -> Result:
     return create(context, RunOptions(**options))

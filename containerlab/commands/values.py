@@ -8,17 +8,22 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from containerlab.commands.formats import parse_time
 from containerlab.errors import UsageError
 
+if TYPE_CHECKING:
+    _Type = click.ParamType[Any]
+else:
+    _Type = click.ParamType  # not generic before click 8.4
+
 _BYTES = re.compile(r"^(\d+(?:\.\d+)?) ?([kmgtp])?i?b?$", re.IGNORECASE)
 
 
-class _Bytes(click.ParamType):
+class _Bytes(_Type):
     name = "bytes"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
@@ -33,7 +38,7 @@ class _Bytes(click.ParamType):
         return int(Decimal(match.group(1)) * 1024**power)
 
 
-class _Cpus(click.ParamType):
+class _Cpus(_Type):
     name = "decimal"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
@@ -49,7 +54,7 @@ class _Cpus(click.ParamType):
         return int(cpus * 10**9)
 
 
-class _Ulimit(click.ParamType):
+class _Ulimit(_Type):
     name = "name=soft[:hard]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
@@ -62,7 +67,7 @@ class _Ulimit(click.ParamType):
         return {"Name": match.group(1), "Soft": soft, "Hard": int(match.group(3) or soft)}
 
 
-class _Device(click.ParamType):
+class _Device(_Type):
     name = "host[:container[:rwm]]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, str]:
@@ -77,7 +82,7 @@ class _Device(click.ParamType):
         return {"PathOnHost": parts[0], "PathInContainer": parts[-1], "CgroupPermissions": rights}
 
 
-class _Restart(click.ParamType):
+class _Restart(_Type):
     name = "policy"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
@@ -91,7 +96,7 @@ class _Restart(click.ParamType):
         return {"Name": name, "MaximumRetryCount": int(count or 0)}
 
 
-class _Mount(click.ParamType):
+class _Mount(_Type):
     name = "type=bind,src=DIR,dst=DIR[,ro]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
@@ -114,7 +119,7 @@ class _Mount(click.ParamType):
         return {"Type": "bind", "Source": source, "Target": words["dst"], "ReadOnly": read_only}
 
 
-class _Moment(click.ParamType):
+class _Moment(_Type):
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
@@ -148,7 +153,7 @@ def pairs(words: Iterable[str], option: str, *, bare: bool = False) -> dict[str,
 
 
 def read_env_file(path: Path) -> list[str]:
-    """The lines of an ``--env-file``: ``K=V`` or ``K``; ``#`` opens a comment line, and nothing is unquoted (docker/cli ``kvfile``).
+    """The lines of an ``--env-file``, as docker/cli ``kvfile``: ``K=V`` or ``K``, ``#`` comments, nothing unquoted.
 
     Raises UsageError for a file that can't be read or a name with blanks.
     """

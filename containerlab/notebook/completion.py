@@ -1,7 +1,7 @@
 """Tab completion of verbs, options, containers and images, in ``%container`` and ``%%dockerfile`` lines.
 
-IPython cuts its token at ``:`` and knows nothing of ``x = %container``: so the whole line is read here, and the whole word
-is what a completion replaces.
+IPython cuts its token at ``:`` and knows nothing of ``x = %container``: so the whole line is read here, and the whole
+word is what a completion replaces.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from containerlab.commands.result import Result
 
 @click.command(
     "dockerfile",
-    help="Build an image; the cell's text is the Dockerfile. Without --context there are no files to COPY, only heredocs.",
+    help="Build an image from the Dockerfile in the cell. Without --context COPY has no files, only heredocs.",
 )
 @build_options
 @click.option(

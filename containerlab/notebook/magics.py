@@ -6,8 +6,8 @@ __all__ = ["ContainerMagics", "Interrupted"]
 
 import re
 import shlex
-from typing import Any
 
+from click import Command
 from IPython.core.magic import Magics, cell_magic, line_cell_magic, magics_class, no_var_expand
 
 from containerlab.commands import registry
@@ -36,8 +36,8 @@ class Interrupted(KeyboardInterrupt):
 class ContainerMagics(Magics):  # type: ignore[misc]
     """``%container VERB …``, ``%%container VERB …`` and ``%%dockerfile``."""
 
-    @no_var_expand
-    @line_cell_magic
+    @no_var_expand  # type: ignore[untyped-decorator]
+    @line_cell_magic  # type: ignore[untyped-decorator]
     def container(self, line: str, cell: str | None = None) -> Result | None:
         """Run a verb; ``%container --help`` lists them. The body of a cell is the program's standard input."""
         words, quiet = _words(line)
@@ -50,16 +50,16 @@ class ContainerMagics(Magics):  # type: ignore[misc]
         body = None if cell is None else cell.encode()
         return self._run(words or ["--help"], body, quiet, prog="%container" if cell is None else "%%container")
 
-    @no_var_expand
-    @cell_magic
+    @no_var_expand  # type: ignore[untyped-decorator]
+    @cell_magic  # type: ignore[untyped-decorator]
     def dockerfile(self, line: str, cell: str) -> Result | None:
         """Build an image: the cell's body is the Dockerfile. ``%%dockerfile --help`` tells the options."""
         words, quiet = _words(line)
         return self._run(words, cell.encode(), quiet, prog="%%dockerfile", command=dockerfile_command)
 
     def _run(
-        self, words: list[str], body: bytes | None, quiet: bool, *, prog: str, command: Any = registry.tree
-    ) -> Any:
+        self, words: list[str], body: bytes | None, quiet: bool, *, prog: str, command: Command = registry.tree
+    ) -> Result:
         output = CellOutput()
         context = Context(output=output, body=body, variables=self.shell.user_ns, notebook=True)
         try:
