@@ -96,7 +96,7 @@ class _RawTerminal:
 
     def __enter__(self) -> _RawTerminal:
         self._before = termios.tcgetattr(self._descriptor)
-        tty.setraw(self._descriptor)
+        tty.setraw(self._descriptor, termios.TCSADRAIN)  # what was typed ahead is kept
         return self
 
     def __exit__(self, *failure: object) -> None:

@@ -63,6 +63,7 @@ class Attachment:
     what: str
     tty: bool = False
     interactive: bool = False
+    stdin_once: bool = True
     remove: bool = False
     unnamed: bool = False
     recorder: Recorder = field(init=False)
@@ -88,7 +89,10 @@ class Attachment:
     def finish(self) -> Finished:
         """Pump until the program ends. In a terminal an interrupt is passed on, as Docker does; else it is raised."""
         self._began = time.monotonic()
-        source = Input(self.context.body, self.context.stdin_fd) if self.interactive else None
+        half_close = self.stdin_once or self.context.body is None
+        source = None
+        if self.interactive:
+            source = Input(self.context.body, self.context.stdin_fd, half_close=half_close)
         while True:
             try:
                 self._pump(source)

@@ -192,7 +192,7 @@ def build_options(command: Any) -> Any:
     options = [
         click.option("-t", "--tag", multiple=True, metavar="NAME[:TAG]", help="Name the image."),
         click.option("-f", "--file", metavar="NAME", help="The Dockerfile's name."),
-        click.option("--build-arg", multiple=True, metavar="K=V", help="A value for ARG, or @name for a Python variable."),
+        click.option("--build-arg", multiple=True, metavar="K=V", help="A value for ARG, or @name."),
         click.option("--label", multiple=True, metavar="K=V", help="Note something on the image."),
         click.option("--target", metavar="STAGE", help="Stop at this stage."),
         click.option("--no-cache", is_flag=True, help="Execute every step again."),

@@ -46,7 +46,14 @@ def _attachment(context: Context, name: str, *, interactive: bool) -> Attachment
     if tty and wants_input and context.body is None:
         refuse_terminal_in_cell(context, "exec", f"{name} sh")
     return Attachment(
-        context, facts["Id"], name, name, tty=tty, interactive=wants_input, remove=facts["HostConfig"]["AutoRemove"]
+        context,
+        facts["Id"],
+        name,
+        name,
+        tty=tty,
+        interactive=wants_input,
+        stdin_once=bool(facts["Config"]["StdinOnce"]),
+        remove=bool(facts["HostConfig"]["AutoRemove"]),
     )
 
 

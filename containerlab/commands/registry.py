@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["SECTIONS", "invoke", "tree"]
+__all__ = ["BELOW_THE_LINE", "SECTIONS", "invoke", "tree"]
 
 from collections.abc import Sequence
 
 import click
 
+from containerlab import __version__
 from containerlab.commands import (
     build,
     events,
@@ -65,6 +66,12 @@ SECTIONS: dict[str, list[click.Command]] = {
     ],
     "The engine": [inspect.info_command, inspect.version_command],
 }
+# Dispatched by ``__main__`` to below the line of docs/design.md; a terminal's help lists them too.
+BELOW_THE_LINE = {
+    "serve": "Run the engine in the foreground. Every verb starts one by itself.",
+    "doctor": "What this host can do, and what is missing for the rest.",
+    "system check": "Prove that the store, the kernel and the engine's records agree; --repair mends them.",
+}
 
 
 class _Tree(click.Group):
@@ -83,20 +90,24 @@ class _Tree(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = max(map(len, [*self.commands, *BELOW_THE_LINE]))
         for title, commands in SECTIONS.items():
             with formatter.section(title):
-                width = max(len(name) for name in self.commands)
                 formatter.write_dl([((command.name or "").ljust(width), command.help or "") for command in commands])
+        if ctx.info_name == "containerlab":
+            with formatter.section("This host"):
+                formatter.write_dl([(name.ljust(width), text) for name, text in BELOW_THE_LINE.items()])
 
 
 def _tree() -> click.Group:
     root = _Tree(
         "containerlab",
         help="Learn what a container is by running one. The verbs and their options are Docker's.",
-        no_args_is_help=False,
+        options_metavar="",
         subcommand_metavar="VERB [ARGS]...",
-        epilog="containerlab VERB --help tells the options of a verb.",
+        epilog="`VERB --help` tells the options of a verb.",
     )
+    root = click.version_option(__version__, prog_name="containerlab", message="%(prog)s %(version)s")(root)
     for commands in SECTIONS.values():
         for command in commands:
             root.add_command(command)

@@ -104,9 +104,14 @@ def hijack(client: Any, path: str, **arguments: Any) -> Hijacked:
 
 
 class Input:
-    """What goes to the program: the text of a cell, then a descriptor, then end of file."""
+    """What goes to the program: the text of a cell, or what a descriptor has; then end of file.
 
-    def __init__(self, body: bytes | None = None, fd: int | None = None) -> None:
+    ``half_close`` False leaves the stream open after it: where a container's input outlives one client, Docker's engine
+    takes the half-close for the wish to leave, and the rest of the output would be lost.
+    """
+
+    def __init__(self, body: bytes | None = None, fd: int | None = None, *, half_close: bool = True) -> None:
+        self.half_close = half_close
         self.waiting = bytearray(body or b"")
         self.fd = None if body is not None else fd
         self.detached = False
@@ -146,9 +151,6 @@ def pump(
     pending, stream.pending = stream.pending, b""
     for number, payload in frames.feed(pending):
         write(number, payload)
-    if source is not None and source.done:
-        stream.end_input()
-        source = None
     while True:
         ready = _wait(stream, source)
         if on_idle is not None:
@@ -158,9 +160,10 @@ def pump(
                 source.read()
             if source.waiting and ready.get(stream.sock.fileno(), 0) & select.POLLOUT:
                 _send(stream, source)
-            if source.done:
+        if source is not None and source.done:
+            if source.half_close:
                 stream.end_input()
-                source = None
+            source = None
         if ready.get(stream.sock.fileno(), 0) & (select.POLLIN | select.POLLHUP | select.POLLERR):
             data = _receive(stream)
             if not data:

@@ -1,0 +1,84 @@
+"""A build's steps, from Docker's text and from the engine's own messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from containerlab.commands.build_steps import BuildLog
+
+DOCKER: list[dict[str, Any]] = [
+    {"stream": "Step 1/3 : FROM lab/busybox"},
+    {"stream": "\n"},
+    {"stream": " ---> 70848f071e76\n"},
+    {"stream": "Step 2/3 : RUN echo one"},
+    {"stream": "\n"},
+    {"stream": " ---> Using cache\n"},
+    {"stream": " ---> b402858552a2\n"},
+    {"stream": "Step 3/3 : RUN echo two"},
+    {"stream": "\n"},
+    {"stream": " ---> Running in 0123456789ab\n"},
+    {"stream": "two\n"},
+    {"stream": "Removing intermediate container 0123456789ab\n"},
+    {"stream": " ---> c402858552a2\n"},
+    {"aux": {"ID": "sha256:c402"}},
+    {"stream": "Successfully built c402858552a2\n"},
+    {"stream": "Successfully tagged app:1\n"},
+]
+
+
+def fed(messages: list[dict[str, Any]]) -> BuildLog:
+    log = BuildLog()
+    for message in messages:
+        log.feed(message)
+    log.finish()
+    return log
+
+
+def test_steps_are_read_from_dockers_text() -> None:
+    log = fed(DOCKER)
+    assert [(step.number, step.total, step.instruction) for step in log.steps] == [
+        (1, 3, "FROM lab/busybox"),
+        (2, 3, "RUN echo one"),
+        (3, 3, "RUN echo two"),
+    ]
+    assert [step.cached for step in log.steps] == [False, True, False]
+    assert [step.status for step in log.steps] == ["done"] * 3
+    assert log.steps[2].output == "two\n"
+    assert log.image == "sha256:c402"
+
+
+def test_the_engines_own_messages_say_line_time_and_size() -> None:
+    facts = {"step": 1, "total": 1, "line": 4, "instruction": "RUN echo one"}
+    log = fed(
+        [
+            {"containerlab": {**facts, "status": "start"}},
+            {"stream": "Step 1/1 : RUN echo one\n"},
+            {"stream": "one\n"},
+            {"containerlab": {**facts, "status": "done", "cached": False, "seconds": 0.25, "size": 1200}},
+        ]
+    )
+    assert len(log.steps) == 1
+    step = log.steps[0]
+    assert (step.line, step.seconds, step.size, step.output) == (4, 0.25, 1200, "one\n")
+    assert step.facts() == "0.25 s, 1.2kB"
+
+
+def test_a_failure_marks_its_step() -> None:
+    log = fed([*DOCKER[:11], {"errorDetail": {"code": 4, "message": "it returned 4"}, "error": "it returned 4"}])
+    assert log.error == "it returned 4" and log.error_code == 4
+    assert log.steps[-1].status == "error" and log.steps[-1].facts() == "FAILED"
+
+
+def test_the_text_only_grows() -> None:
+    log = BuildLog()
+    before = ""
+    for message in DOCKER:
+        log.feed(message)
+        assert log.text().startswith(before)
+        before = log.text()
+    assert "CACHED" in before and "Removing intermediate" not in before
+
+
+def test_a_steps_output_is_bounded() -> None:
+    log = fed([DOCKER[0], *({"stream": "x" * 10_000 + "\n"} for _ in range(60))])
+    assert len(log.steps[0].output) <= 256 * 1024
