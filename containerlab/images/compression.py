@@ -12,6 +12,7 @@ import hashlib
 import io
 import lzma
 import zlib
+from collections.abc import Callable
 from typing import IO, Protocol, cast
 
 import zstandard
@@ -28,6 +29,7 @@ __all__ = ["CHUNK", "ByteSource", "Plain", "decompressed"]
 
 CHUNK = 1 << 20
 _MAGIC_BYTES = 6
+_FEED = 1024
 _MEMORY = 128 << 20  # xz -9 takes 65 MiB to read; zstd --long=27 takes 128
 _ZSTD_MAGIC = 0xFD2FB528
 _DATA_ERRORS = (EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
@@ -67,39 +69,78 @@ class _Counted(io.RawIOBase):
         return len(data)
 
 
-class _Xz(io.RawIOBase):
-    """xz with a bound on memory, which ``lzma.LZMAFile`` can't be given."""
+class _Decoder(Protocol):
+    """What ``lzma.LZMADecompressor`` is: one stream, fed piece by piece."""
 
-    def __init__(self, source: ByteSource) -> None:
-        self._source = source
-        self._decoder = self._new()
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int = ..., /) -> bytes: ...
 
-    @staticmethod
-    def _new() -> lzma.LZMADecompressor:
-        return lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=_MEMORY)
+
+class _ZstdDecoder:
+    """One zstd frame, fed so little at a time that even a frame of zeros gives 32 MiB at once at most.
+
+    The library's own reader takes a stream that is cut off for one that ended.
+    """
+
+    needs_input = True
+
+    def __init__(self) -> None:
+        self._decoder = zstandard.ZstdDecompressor(max_window_size=_MEMORY).decompressobj()
+
+    @property
+    def eof(self) -> bool:
+        return self._decoder.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._decoder.unused_data
+
+    def decompress(self, data: bytes, max_length: int = -1, /) -> bytes:
+        return self._decoder.decompress(data)
+
+
+class _Streams(io.RawIOBase):
+    """Compressed streams one behind another (with zeros between them, as xz allows), as one."""
+
+    def __init__(self, source: ByteSource, new: Callable[[], _Decoder]) -> None:
+        self._source, self._new = source, new
+        self._decoder = new()
+        self._pending = memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: object) -> int:
         view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
-        while True:
+        while not self._pending:
+            packed = b""
             if self._decoder.eof:
-                unused = self._decoder.unused_data or self._source.read(4)
-                while unused and not unused.strip(b"\0"):  # stream padding
-                    unused = self._source.read(CHUNK)
-                if not unused:
+                packed = self._next_stream()
+                if not packed:
                     return 0
                 self._decoder = self._new()
-                packed = unused
-            else:
-                packed = self._source.read(CHUNK // 4) if self._decoder.needs_input else b""
-                if not packed and self._decoder.needs_input:
-                    raise EOFError("the xz stream is cut off")
-            data = self._decoder.decompress(packed, len(view))
-            if data:
-                view[: len(data)] = data
-                return len(data)
+            elif self._decoder.needs_input:
+                packed = self._source.read(_FEED)
+                if not packed:
+                    raise EOFError("it is cut off")
+            self._pending = memoryview(self._decoder.decompress(packed, len(view)))
+        data, self._pending = self._pending[: len(view)], self._pending[len(view) :]
+        view[: len(data)] = data
+        return len(data)
+
+    def _next_stream(self) -> bytes:
+        packed = self._decoder.unused_data.lstrip(b"\0")
+        while not packed:
+            packed = self._source.read(_FEED)
+            if not packed:
+                return b""
+            packed = packed.lstrip(b"\0")
+        return packed
 
 
 class Plain(io.RawIOBase):
@@ -156,13 +197,16 @@ def decompressed(source: ByteSource, limits: Limits) -> Plain:
     elif head.startswith(b"BZh"):
         opened = cast(IO[bytes], bz2.BZ2File(buffered))
     elif head.startswith(b"\xfd7zXZ\0"):
-        opened = io.BufferedReader(_Xz(buffered), CHUNK)
+        opened = io.BufferedReader(_Streams(buffered, _xz_decoder), CHUNK)
     elif _is_zstd(head):
-        reader = zstandard.ZstdDecompressor(max_window_size=_MEMORY)
-        opened = cast(IO[bytes], reader.stream_reader(buffered, read_size=CHUNK // 4, read_across_frames=True))
+        opened = io.BufferedReader(_Streams(buffered, _ZstdDecoder), CHUNK)
     else:
         opened = buffered
     return Plain(packed, opened, limits)
+
+
+def _xz_decoder() -> lzma.LZMADecompressor:
+    return lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=_MEMORY)
 
 
 def _is_zstd(head: bytes) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from containerlab.errors import StorageFull
 
-__all__ = ["no_room", "write_durably"]
+__all__ = ["Reserve", "no_room", "write_durably"]
 
 
 @contextlib.contextmanager
@@ -23,6 +23,27 @@ def no_room(what: str) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFull(f"no space left on device for {what}") from error
         raise
+
+
+class Reserve:
+    """A file that keeps some space, so that things can still be removed when there is no other."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        self._path, self._size = path, size
+        self.refill()
+
+    def refill(self) -> None:
+        """Take the space, if there is that much."""
+        try:
+            with open(self._path, "wb") as file:
+                os.posix_fallocate(file.fileno(), 0, self._size)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+
+    def release(self) -> None:
+        """Give the space back."""
+        os.truncate(self._path, 0)
 
 
 def write_durably(path: Path, data: bytes, *, scratch: Path | None = None) -> None:

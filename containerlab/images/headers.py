@@ -99,9 +99,10 @@ class TarReader:
         while True:
             self._skip()
             header = self._stream.read(BLOCK)
-            if not header or header == _ZEROS:
+            ends = not header or header == _ZEROS
+            if ends and not (pax or long_name or long_link):
                 return None
-            if len(header) < BLOCK:
+            if ends or len(header) < BLOCK:
                 raise BadArchive("the archive is cut off: unexpected EOF")
             _check_sum(header)
             kind = header[156:157]

@@ -25,7 +25,7 @@ from containerlab.images._syscalls import RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS, 
 from containerlab.images.attributes import squashed_owner
 from containerlab.images.compression import ByteSource
 from containerlab.images.extract import Extracted, extract
-from containerlab.images.files import no_room
+from containerlab.images.files import Reserve, no_room
 from containerlab.images.folder import LayerFolder
 from containerlab.images.limits import Limits
 from containerlab.images.pack import Writable, pack
@@ -50,6 +50,7 @@ CREATE TABLE IF NOT EXISTS layer_pins (
     PRIMARY KEY (owner, chain_id)
 );
 """
+_RESERVE = 512 << 10  # a removal takes SQLite a few pages of its log
 _INSERT = "INSERT INTO layers VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _CHAIN = """
 WITH RECURSIVE up AS (
@@ -103,6 +104,7 @@ class LayerStore:
         self._files = LayerFolder(store_folder / "layers", store_folder / "tmp")
         database.ensure(_TABLES)
         self._recover()
+        self._reserve = Reserve(store_folder / "reserve", _RESERVE)
 
     @property
     def folder(self) -> Path:
@@ -274,7 +276,7 @@ class LayerStore:
     def forget(self, chain: str | None, transaction: sqlite3.Connection) -> list[str]:
         """Within a transaction, drop the rows of ``chain`` and of what is below it, as far as nothing needs them.
 
-        Gives the chain IDs, top first, for ``erase`` once the transaction is committed.
+        Gives the chain IDs, top first; ``removal`` runs such transactions.
         """
         gone: list[str] = []
         while chain is not None and transaction.execute(_NEEDED, {"chain": chain}).fetchone() is None:
@@ -286,27 +288,37 @@ class LayerStore:
             chain = row["parent"]
         return gone
 
-    def erase(self, chains: list[str]) -> None:
-        """Remove the files of layers whose rows are gone."""
+    def _erase(self, chains: list[str]) -> None:
         for chain in chains:
-            with self._lock:
-                if not self.has(chain):  # it may have been made again meanwhile
-                    self._files.erase(chain)
+            self._files.erase(chain)
 
     def remove(self, chain: str) -> list[str]:
         """Remove a layer, and what is below it, as far as nothing needs them; gives their chain IDs, top first."""
-        with self._lock, self._database.transaction(durable=True) as transaction:
-            gone = self.forget(chain, transaction)
-        self.erase(gone)
-        return gone
+        return self.removal(lambda transaction: self.forget(chain, transaction))
 
     def prune(self) -> list[str]:
         """Remove every layer that no image, child or pin needs; gives their chain IDs."""
-        gone: list[str] = []
-        with self._lock, self._database.transaction(durable=True) as transaction:
-            for row in transaction.execute("SELECT chain_id FROM layers").fetchall():
-                gone += self.forget(row["chain_id"], transaction)
-        self.erase(gone)
+
+        def forget_all(transaction: sqlite3.Connection) -> list[str]:
+            chains = [row["chain_id"] for row in transaction.execute("SELECT chain_id FROM layers")]
+            return [gone for chain in chains for gone in self.forget(chain, transaction)]
+
+        return self.removal(forget_all)
+
+    def removal(self, forget: Callable[[sqlite3.Connection], list[str]]) -> list[str]:
+        """Run ``forget`` in a durable transaction, then erase the layers it gave; works on a full disk."""
+        with self._lock:
+            try:
+                with self._database.transaction(durable=True) as transaction:
+                    gone = forget(transaction)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                    raise
+                self._reserve.release()
+                with self._database.transaction(durable=True) as transaction:
+                    gone = forget(transaction)
+            self._erase(gone)
+            self._reserve.refill()
         return gone
 
     # -- upkeep ------------------------------------------------------------------------------

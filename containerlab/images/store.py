@@ -191,12 +191,15 @@ class ImageStore:
     def remove(self, image_id: str) -> _ChainIds:
         """Remove an image, its names, and the layers that nothing else needs; gives their chain IDs, top first."""
         image = self.get(image_id)
-        with self._lock, self._database.transaction(durable=True) as transaction:
+
+        def forget(transaction: sqlite3.Connection) -> _ChainIds:
             transaction.execute("DELETE FROM images WHERE id = ?", (image_id,))
-            gone = self.layers.forget(image.chain_id, transaction)
-        self._configs.pop(image_id, None)
-        self.layers.erase(gone)
-        self.content.remove(image_id)
+            return self.layers.forget(image.chain_id, transaction)
+
+        with self._lock:
+            gone = self.layers.removal(forget)
+            self._configs.pop(image_id, None)
+            self.content.remove(image_id)
         return gone
 
     # -- upkeep ----------------------------------------------------------------------------------
