@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from containerlab.api import (
+    build,
     container_streams,
     containers,
     errors,
@@ -34,6 +35,7 @@ _ROUTES = (
     *container_streams.ROUTES,
     *execs.ROUTES,
     *images.ROUTES,
+    *build.ROUTES,
     *events.ROUTES,
 )
 

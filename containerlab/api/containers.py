@@ -60,16 +60,12 @@ async def _start(request: web.Request) -> web.Response:
 
 
 async def _stop(request: web.Request) -> web.Response:
-    await engine_of(request).containers.stop(
-        _name(request), optional_integer(request, "t"), text(request, "signal")
-    )
+    await engine_of(request).containers.stop(_name(request), optional_integer(request, "t"), text(request, "signal"))
     return web.Response(status=204)
 
 
 async def _restart(request: web.Request) -> web.Response:
-    await engine_of(request).containers.restart(
-        _name(request), optional_integer(request, "t"), text(request, "signal")
-    )
+    await engine_of(request).containers.restart(_name(request), optional_integer(request, "t"), text(request, "signal"))
     return web.Response(status=204)
 
 
@@ -103,9 +99,7 @@ async def _resize(request: web.Request) -> web.Response:
 
 async def _remove(request: web.Request) -> web.Response:
     refuse(request, "link", "containers aren't linked here")
-    await engine_of(request).containers.remove(
-        _name(request), force=flag(request, "force"), volumes=flag(request, "v")
-    )
+    await engine_of(request).containers.remove(_name(request), force=flag(request, "force"), volumes=flag(request, "v"))
     return web.Response(status=204)
 
 

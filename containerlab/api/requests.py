@@ -114,9 +114,7 @@ async def json_body(request: web.Request) -> dict[str, Any]:
     if not body.strip():
         return {}
     if request.content_type != "application/json":
-        raise InvalidParameter(
-            f"unsupported Content-Type header ({request.content_type}): must be 'application/json'"
-        )
+        raise InvalidParameter(f"unsupported Content-Type header ({request.content_type}): must be 'application/json'")
     given = _parse(body, "the request body")
     if given is None:
         return {}

@@ -27,6 +27,7 @@ from containerlab.api.errors import status_and_message
 from containerlab.errors import BuildFailed
 
 __all__ = [
+    "Emit",
     "Hijacked",
     "begin",
     "content_type",
@@ -105,9 +106,7 @@ def _head(request: web.Request, *, tty: bool) -> bytes:
     if "Upgrade" not in request.headers:
         return f"HTTP/1.1 200 OK\r\nContent-Type: {RAW_STREAM}\r\n\r\n".encode()
     kind = content_type(request, tty=tty)
-    return (
-        f"HTTP/1.1 101 UPGRADED\r\nContent-Type: {kind}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
-    ).encode()
+    return (f"HTTP/1.1 101 UPGRADED\r\nContent-Type: {kind}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n").encode()
 
 
 async def report_in_stream(descriptor: int, error: Exception, *, tty: bool) -> None:

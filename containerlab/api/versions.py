@@ -47,9 +47,7 @@ async def negotiate(request: web.Request, handler: Handler) -> web.StreamRespons
     asked = request.match_info.get("version", API_VERSION)
     numbers = _numbers(asked)
     if numbers > _numbers(API_VERSION):
-        raise InvalidParameter(
-            f"client version {asked} is too new. Maximum supported API version is {API_VERSION}"
-        )
+        raise InvalidParameter(f"client version {asked} is too new. Maximum supported API version is {API_VERSION}")
     if numbers < _numbers(MIN_API_VERSION):
         raise InvalidParameter(
             f"client version {asked} is too old. Minimum supported API version is {MIN_API_VERSION}, "

@@ -19,6 +19,7 @@ from containerlab.api.app import make_app
 from containerlab.api.connection import connection_factory
 from containerlab.api.folders import listen
 from containerlab.engine.models import ContainerConfig, ExecConfig, HostConfig, NetworkingConfig
+from containerlab.engine.settings import Settings
 from containerlab.errors import BuildFailed, NoSuchContainer, NoSuchExec, NotModified
 
 
@@ -145,6 +146,25 @@ class FakeImages:
                 self.cancelled.set()
 
 
+class FakeBuilds:
+    """Notes what the context holds, then does what the Dockerfile says."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[Any, bytes]] = []
+        self.cancelled = asyncio.Event()
+
+    async def build(self, context: Any, options: Any, emit: Callable[[dict[str, Any]], None]) -> None:
+        dockerfile = context.dockerfile(options.dockerfile)
+        self.seen.append((options, dockerfile))
+        emit({"stream": "Step 1/1 : FROM x\n"})
+        emit({"containerlab": {"step": 1, "status": "done"}})
+        if dockerfile == b"wait":
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.cancelled.set()
+
+
 class FakeEvents:
     async def _none(self) -> AsyncIterator[dict[str, Any]]:
         yield {"Type": "container", "Action": "start"}
@@ -159,7 +179,9 @@ class FakeSystem:
 
 
 class FakeEngine:
-    def __init__(self) -> None:
+    def __init__(self, store: Path) -> None:
+        self.settings = Settings(store=store, run=store)
+        self.builds = FakeBuilds()
         self.containers = FakeContainers()
         self.execs = FakeExecs()
         self.images = FakeImages()
@@ -199,9 +221,7 @@ class Serving:
 
     def post(self, path: str, data: Any) -> tuple[int, Any]:
         """Status and JSON answer of a POST of JSON."""
-        status, _, body = self.request(
-            "POST", path, json.dumps(data).encode(), {"Content-Type": "application/json"}
-        )
+        status, _, body = self.request("POST", path, json.dumps(data).encode(), {"Content-Type": "application/json"})
         return status, json.loads(body) if body else None
 
     def on_loop(self, call: Callable[[], None]) -> None:
@@ -228,7 +248,8 @@ def serving(tmp_path: Path) -> Iterator[Serving]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    engine, path = FakeEngine(), tmp_path / "api.sock"
+    (tmp_path / "store").mkdir()
+    engine, path = FakeEngine(tmp_path / "store"), tmp_path / "api.sock"
     stop = asyncio.run_coroutine_threadsafe(_serve(engine, path), loop).result(10)
     try:
         yield Serving(engine, path, loop)

@@ -37,9 +37,7 @@ def test_a_spoken_version_is_optional(serving, prefix):
 def test_a_client_too_new_is_told_the_maximum(serving):
     status, _, body = serving.request("GET", "/v1.44/version")
     assert status == 400
-    assert json.loads(body) == {
-        "message": "client version 1.44 is too new. Maximum supported API version is 1.43"
-    }
+    assert json.loads(body) == {"message": "client version 1.44 is too new. Maximum supported API version is 1.43"}
 
 
 def test_a_client_too_old_is_told_the_minimum(serving):

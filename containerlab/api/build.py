@@ -1,0 +1,188 @@
+"""``POST /build``: the classic builder's request, from its query to its stream of messages.
+
+Every parameter of https://docs.docker.com/reference/api/engine/version/v1.43/#tag/Image/operation/ImageBuild is
+either passed on or refused by name. ``rm`` and ``forcerm`` change nothing: a step leaves no container behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from aiohttp import web
+
+from containerlab.api.keys import Routes, engine_of
+from containerlab.api.lifetime import ends_with_client
+from containerlab.api.requests import flag, integer, json_parameter, refuse, text
+from containerlab.api.streams import Emit, message_stream
+from containerlab.build.context import Context
+from containerlab.build.options import BuildOptions, Resources
+from containerlab.errors import InvalidParameter
+
+__all__ = ["DIRECTORY_SCHEME", "ROUTES"]
+
+DIRECTORY_SCHEME = "containerlab-directory:"
+"""``remote`` with this in front is a folder of this host, which the engine reads where it lies.
+
+No gate is opened by it: whoever reaches the socket has the engine's own uid (or is root).
+"""
+
+_CONTEXT_LIMIT = 8 * 1024**3
+_STALLED_SECONDS = 60.0
+_SPOOL_BYTES = 1024 * 1024
+
+_REFUSED = {
+    "cgroupparent": "steps run in cgroups below the engine's own",
+    "securityopt": "steps run with the default profile",
+    "ulimits": "steps run with the engine's own limits",
+    "session": "there is no BuildKit session here; use the classic builder (DOCKER_BUILDKIT=0)",
+}
+
+
+@ends_with_client
+async def _build(request: web.Request) -> web.StreamResponse:
+    """A client that leaves cancels its build."""
+    options = _options(request)
+    show_steps = flag(request, "containerlab")
+
+    async def work(emit: Emit) -> None:
+        context = await _context(request)
+        try:
+            await engine_of(request).builds.build(context, options, emit if show_steps else _dockers_own(emit))
+        finally:
+            await asyncio.to_thread(context.close)
+
+    return await message_stream(request, work)
+
+
+def _dockers_own(emit: Emit) -> Emit:
+    """Drop the messages that only our own front ends know."""
+
+    def passed(message: dict[str, Any]) -> None:
+        if "containerlab" not in message:
+            emit(message)
+
+    return passed
+
+
+def _options(request: web.Request) -> BuildOptions:
+    for name, why in _REFUSED.items():
+        refuse(request, name, why)
+    if text(request, "version") == "2":
+        raise InvalidParameter("version=2 (BuildKit) is not supported: use the classic builder (DOCKER_BUILDKIT=0)")
+    if (text(request, "isolation") or "default") != "default":
+        raise InvalidParameter("isolation is a Windows option")
+    options = BuildOptions(
+        tags=tuple(tag for tag in request.query.getall("t", []) if tag),
+        dockerfile=text(request, "dockerfile") or "Dockerfile",
+        build_args=_string_map(request, "buildargs", optional=True),
+        labels={name: value or "" for name, value in _string_map(request, "labels").items()},
+        target=text(request, "target") or "",
+        platform=text(request, "platform") or "",
+        no_cache=flag(request, "nocache"),
+        pull=flag(request, "pull"),
+        quiet=flag(request, "q"),
+        network_mode=text(request, "networkmode") or "",
+        extra_hosts=_extra_hosts(request),
+        shm_size=integer(request, "shmsize"),
+        resources=_resources(request),
+        squash=flag(request, "squash"),
+        cache_from=_strings(json_parameter(request, "cachefrom"), "cachefrom"),
+        outputs=("outputs",) if json_parameter(request, "outputs") else (),
+    )
+    options.check()
+    return options
+
+
+def _resources(request: web.Request) -> Resources:
+    return Resources(
+        memory=integer(request, "memory"),
+        memory_swap=integer(request, "memswap"),
+        cpu_shares=integer(request, "cpushares"),
+        cpu_period=integer(request, "cpuperiod"),
+        cpu_quota=integer(request, "cpuquota"),
+        cpuset_cpus=text(request, "cpusetcpus") or "",
+        cpuset_mems=text(request, "cpusetmems") or "",
+    )
+
+
+def _extra_hosts(request: web.Request) -> tuple[str, ...]:
+    """The docker client repeats the parameter, docker-py sends one list as JSON."""
+    given = [value for value in request.query.getall("extrahosts", []) if value]
+    if len(given) == 1 and given[0].startswith(("[", "null")):
+        return _strings(json_parameter(request, "extrahosts"), "extrahosts")
+    return tuple(given)
+
+
+def _string_map(request: web.Request, name: str, *, optional: bool = False) -> Mapping[str, str | None]:
+    given = json_parameter(request, name)
+    if given is None:
+        return {}
+    accepted: tuple[type, ...] = (str, type(None)) if optional else (str,)
+    if not isinstance(given, dict) or not all(isinstance(value, accepted) for value in given.values()):
+        raise InvalidParameter(f"invalid {name}: expected a JSON object of strings")
+    return given
+
+
+def _strings(given: object, name: str) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    if not isinstance(given, list) or not all(isinstance(value, str) for value in given):
+        raise InvalidParameter(f"invalid {name}: expected a JSON list of strings")
+    return tuple(given)
+
+
+async def _context(request: web.Request) -> Context:
+    """The request's body as a tar, or the folder that ``remote`` names."""
+    remote = text(request, "remote")
+    if remote and remote.startswith(DIRECTORY_SCHEME):
+        folder = Path(remote.removeprefix(DIRECTORY_SCHEME))
+        if not folder.is_absolute():
+            raise InvalidParameter(f"remote={remote}: the folder's path must be absolute")
+        return await asyncio.to_thread(Context.from_directory, folder)
+    if remote:
+        raise InvalidParameter(f"remote={remote} is not supported: send the context as a tar")
+    store = engine_of(request).settings.store
+    scratch = store / "builds" / uuid.uuid4().hex
+    with await asyncio.to_thread(_spool_file, store / "tmp") as spool:
+        await _spool(request, spool)
+        return await asyncio.to_thread(Context.from_tar, spool, scratch)
+
+
+def _spool_file(folder: Path) -> IO[bytes]:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return tempfile.TemporaryFile(dir=folder)
+
+
+async def _spool(request: web.Request, spool: IO[bytes]) -> None:
+    """Write the body to ``spool``, rewound; a client that stalls or sends too much is refused."""
+    size, pending = 0, bytearray()
+    while chunk := await _next_chunk(request):
+        size += len(chunk)
+        if size > _CONTEXT_LIMIT:
+            raise InvalidParameter(f"the build context is larger than {_CONTEXT_LIMIT} bytes")
+        pending += chunk
+        if len(pending) >= _SPOOL_BYTES:
+            await asyncio.to_thread(spool.write, bytes(pending))
+            pending.clear()
+    await asyncio.to_thread(_finish, spool, bytes(pending))
+
+
+def _finish(spool: IO[bytes], rest: bytes) -> None:
+    spool.write(rest)
+    spool.seek(0)
+
+
+async def _next_chunk(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(_STALLED_SECONDS):
+            return await request.content.readany()
+    except TimeoutError:
+        raise InvalidParameter(f"no byte of the build context came for {_STALLED_SECONDS:.0f} seconds") from None
+
+
+ROUTES: Routes = (("POST", "/build", _build),)

@@ -1,0 +1,260 @@
+"""The engine that real clients drive: ours, or the one that ``DOCKER_HOST`` names, to prove a case on a real Docker.
+
+A real Docker needs the image first: a busybox root file system, imported as ``lab/busybox``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from containerlab import paths
+from containerlab.client import start_engine
+from containerlab.errors import EngineUnreachable
+
+IMAGE = "lab/busybox"
+CLIENTS = [path for path in ("/usr/local/bin/docker", "/usr/bin/docker") if os.access(path, os.X_OK)]
+
+
+class Store:
+    """A store of our own under a temporary folder, and the engine process that serves it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def host(self) -> str:
+        """What DOCKER_HOST would be."""
+        return f"unix://{paths.api_socket(self.folder)}"
+
+    def start(self) -> None:
+        """Start the engine if none runs."""
+        start_engine(self.folder)
+
+    def pids(self, verb: str = "serve") -> list[int]:
+        """The processes of this store's engine (``serve``)."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                with contextlib.suppress(OSError):
+                    words = (entry / "cmdline").read_bytes().split(b"\0")
+                    if verb.encode() in words and os.fsencode(self.folder) in words:
+                        found.append(int(entry.name))
+        return found
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """Signal the engine, and wait until it is gone."""
+        for pid in self.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        deadline = time.monotonic() + 20
+        while self.pids() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert not self.pids()
+
+    def end(self) -> None:
+        """Remove every container, then engine, supervisor and files."""
+        with contextlib.suppress(EngineUnreachable):
+            self.start()
+            client = docker.DockerClient(base_url=self.host, version="1.43")
+            for container in client.containers.list(all=True):
+                container.remove(force=True)
+            client.close()
+        self.kill(signal.SIGTERM)
+        self._end_supervisor()
+        shutil.rmtree(paths.run_folder(self.folder), ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end_supervisor(self) -> None:
+        """Have an engine idle out at once: that ends the supervisor too."""
+        command = [sys.executable, "-m", "containerlab", "serve", "--store", str(self.folder), "--idle-exit", "0.1"]
+        subprocess.run(command, check=False, timeout=60, stderr=subprocess.DEVNULL)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A fresh store whose engine isn't started yet."""
+    made = Store(tmp_path / "store")
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+@pytest.fixture(scope="session")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The engine that the session's client tests share."""
+    chosen = os.environ.get("DOCKER_HOST")
+    if chosen:
+        yield chosen
+        return
+    made = Store(tmp_path_factory.mktemp("clients") / "store")
+    try:
+        made.start()
+        yield made.host
+    finally:
+        made.end()
+
+
+class Cli:
+    """One ``docker`` program, pointed at the engine."""
+
+    def __init__(self, program: str, host: str, config: Path) -> None:
+        self.program = program
+        # PATH stays; the rest of the user's settings would choose another engine or builder.
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(config),
+            "DOCKER_CONFIG": str(config),
+            "DOCKER_HOST": host,
+            "DOCKER_BUILDKIT": "0",
+        }
+
+    def __call__(self, *words: str, stdin: bytes | None = b"", timeout: float = 20) -> Answer:
+        """Run to the end with ``stdin`` as its input."""
+        done = subprocess.run(
+            [self.program, *words], input=stdin, capture_output=True, env=self.environment, timeout=timeout, check=False
+        )
+        return Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def ok(self, *words: str, stdin: bytes | None = b"") -> str:
+        """Standard output, stripped, of a command that must succeed."""
+        answer = self(*words, stdin=stdin)
+        assert answer.code == 0, answer
+        return answer.out.strip()
+
+    @contextlib.contextmanager
+    def running(self, *words: str, **options: object) -> Iterator[subprocess.Popen[bytes]]:
+        """A client in the background, ended with the block."""
+        with subprocess.Popen(
+            [self.program, *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self.environment,
+            **options,
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def terminal(self, *words: str, rows: int = 24, columns: int = 80) -> Terminal:
+        """A client on a pseudo-terminal."""
+        return Terminal([self.program, *words], self.environment, rows, columns)
+
+
+class Answer:
+    """How a client ended."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    def __repr__(self) -> str:
+        return f"exit {self.code}\nstdout: {self.out}\nstderr: {self.err}"
+
+
+class Terminal:
+    """A program on a pseudo-terminal: what it shows, what is typed, how it ends."""
+
+    def __init__(self, command: list[str], environment: dict[str, str], rows: int, columns: int) -> None:
+        import fcntl
+        import struct
+        import termios
+
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.process = subprocess.Popen(
+            command, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
+        )
+        os.close(slave)
+        self.shown = b""
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.process.kill()
+        self.process.wait(10)
+        os.close(self.master)
+
+    def type(self, keys: bytes) -> None:
+        """Type into the terminal."""
+        os.write(self.master, keys)
+
+    def until(self, text: bytes, seconds: float = 10) -> bytes:
+        """What was shown, once ``text`` is in it."""
+        deadline = time.monotonic() + seconds
+        while text not in self.shown:
+            assert select.select([self.master], [], [], max(0, deadline - time.monotonic()))[0], self.shown
+            try:
+                self.shown += os.read(self.master, 4096)
+            except OSError:  # EIO: the other end is closed
+                break
+        assert text in self.shown, self.shown
+        return self.shown
+
+    def code(self) -> int:
+        """The exit code; everything shown is read on the way."""
+        deadline = time.monotonic() + 15
+        while True:
+            assert select.select([self.master], [], [], max(0, deadline - time.monotonic()))[0], self.shown
+            try:
+                self.shown += os.read(self.master, 4096)
+            except OSError:  # EIO: the other end is closed
+                return self.process.wait(10)
+
+
+@pytest.fixture(params=CLIENTS, ids=lambda path: path.split("/")[2])
+def cli(request: pytest.FixtureRequest, host: str, tmp_path: Path) -> Cli:
+    """Each ``docker`` program of the machine in turn."""
+    config = tmp_path / "docker-config"
+    config.mkdir()
+    return Cli(request.param, host, config)
+
+
+@pytest.fixture
+def name(host: str) -> Iterator[str]:
+    """A container name of the test's own; a container that has it is removed at the end."""
+    chosen = f"t{uuid.uuid4().hex[:10]}"
+    yield chosen
+    client = docker.DockerClient(base_url=host)
+    with contextlib.suppress(docker.errors.NotFound):
+        client.containers.get(chosen).remove(force=True)
+    client.close()
+
+
+@pytest.fixture
+def py(host: str) -> Iterator[docker.DockerClient]:
+    """docker-py on the shared engine."""
+    client = docker.DockerClient(base_url=host)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], object]], bool]:
+    """Whether a condition comes true within ten seconds."""
+
+    def wait(condition: Callable[[], object]) -> bool:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            if condition():
+                return True
+            time.sleep(0.05)
+        return False
+
+    return wait
