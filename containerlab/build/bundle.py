@@ -1,0 +1,186 @@
+"""A RUN step's bundle: Docker's default container, with the stage so far as its root.
+
+Same capabilities, seccomp filter, masks and namespaces as ``docker run`` without options, never wider
+(CVE-2024-23653). The network is a namespace with loopback only, or the host's where the build was asked for that.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import posixpath
+import socket
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from containerlab.build.options import BuildOptions
+from containerlab.images import LayerStore
+from containerlab.runtime import capabilities
+from containerlab.runtime.inroot import Root
+from containerlab.runtime.seccomp import profile_path
+from containerlab.runtime.spec import DEFAULT_PATH, DEFAULT_SHM_SIZE, default_spec
+
+__all__ = ["HEREDOC_FOLDER", "RunRequest", "write_bundle"]
+
+HEREDOC_FOLDER = "/dev/pipes"
+"""Where a here-document that begins with ``#!`` lies, as in BuildKit."""
+
+_PIDS_LIMIT = 4096
+_HOST_FILES = ("hosts", "hostname", "resolv.conf")
+_POINTS = (("/proc", True), ("/dev", True), ("/sys", True), *((f"/etc/{name}", False) for name in _HOST_FILES))
+_HOSTS = """127.0.0.1\tlocalhost
+::1\tlocalhost ip6-localhost ip6-loopback
+fe00::\tip6-localnet
+ff00::\tip6-mcastprefix
+ff02::1\tip6-allnodes
+ff02::2\tip6-allrouters
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What a RUN needs. ``script`` is the body of a here-document that is the program itself."""
+
+    container: str
+    args: list[str]
+    environment: dict[str, str]
+    working_dir: str
+    user: str
+    chain_id: str | None
+    network: str
+    script: tuple[str, str] | None
+    options: BuildOptions
+    seccomp_cache: Path
+
+    @property
+    def hostname(self) -> str:
+        """As ``docker run``: the host's name with its network, else the short id."""
+        return socket.gethostname() if self.network == "host" else self.container[:12]
+
+
+def write_bundle(request: RunRequest, layers: LayerStore, folder: Path) -> Path:
+    """Fill ``folder``; gives the overlay's upper directory."""
+    upper, work, init = folder / "upper", folder / "work", folder / "init"
+    for each in (upper, work, init):
+        each.mkdir(mode=0o755)
+    _write_host_files(request, folder)
+    spec = default_spec(
+        request.args,
+        env=_environment(request),
+        cwd=request.working_dir or "/",
+        hostname=request.hostname,
+        network="host" if request.network == "host" else "private",
+        shm_size=request.options.shm_size or DEFAULT_SHM_SIZE,
+        user=request.user,
+    )
+    spec["mounts"] += [_bind(folder / name, f"/etc/{name}") for name in _HOST_FILES]
+    if request.script is not None:
+        name, text = request.script
+        script = folder / "script"
+        script.write_text(text, encoding="utf-8", errors="surrogateescape")
+        script.chmod(0o755)
+        spec["mounts"].append(_bind(script, f"{HEREDOC_FOLDER}/{name}", "ro"))
+    _restrict(spec, request)
+    lower = layers.lower(request.chain_id)
+    if _make_mount_points(layers, request.chain_id, init):
+        lower.insert(0, os.path.relpath(init, layers.folder))
+    spec["annotations"]["containerlab.overlay"] = json.dumps(
+        {"layers": str(layers.folder), "lower": lower, "upper": str(upper), "work": str(work), "volatile": True}
+    )
+    (folder / "config.json").write_text(json.dumps(spec), encoding="utf-8", errors="surrogateescape")
+    return upper
+
+
+def _environment(request: RunRequest) -> list[str]:
+    values = {"PATH": DEFAULT_PATH, "HOSTNAME": request.hostname, **request.environment}
+    return [f"{name}={value}" for name, value in values.items()]
+
+
+def _restrict(spec: dict[str, Any], request: RunRequest) -> None:
+    possible = frozenset(capabilities.names(capabilities.bounding_set()))
+    granted = [name for name in spec["process"]["capabilities"]["bounding"] if name in possible]
+    for kind in ("bounding", "permitted", "effective"):
+        spec["process"]["capabilities"][kind] = granted
+    seccomp = profile_path(request.seccomp_cache, frozenset(granted))
+    spec["annotations"]["containerlab.seccomp"] = str(seccomp)
+    resources = spec["linux"]["resources"]
+    resources["pids"] = {"limit": _PIDS_LIMIT}
+    resources.update(request.options.resources.to_oci())
+
+
+def _write_host_files(request: RunRequest, folder: Path) -> None:
+    if request.network == "host":
+        hosts = _host_file("/etc/hosts")
+    else:
+        pairs = (entry.replace("=", ":", 1).partition(":") for entry in request.options.extra_hosts)
+        hosts = _HOSTS + "".join(f"{address}\t{name}\n" for name, _, address in pairs)
+    texts = {"hosts": hosts, "hostname": f"{request.hostname}\n", "resolv.conf": _host_file("/etc/resolv.conf")}
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def _host_file(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _bind(source: Path, destination: str, *options: str) -> dict[str, Any]:
+    return {
+        "destination": destination,
+        "type": "bind",
+        "source": str(source),
+        "options": ["rbind", "rprivate", *options],
+    }
+
+
+def _make_mount_points(layers: LayerStore, chain_id: str | None, init: Path) -> bool:
+    """Make in ``init`` what the image lacks of mount points; false when it lacks none.
+
+    They lie in a layer of their own below the upper directory, as Docker's init layer, so that they never become part
+    of the image. A directory that the image has looks in ``init`` as it does in the image.
+    """
+    made = False
+    with layers.mounted(chain_id) as view:
+        root = Root(view)
+        for path, is_directory in _POINTS:
+            try:
+                os.close(root.open(path))
+            except FileNotFoundError:
+                _make_point(root, init, path, is_directory=is_directory)
+                made = True
+            except OSError:
+                # Something in the way that is no directory: mounting will say so, in the kernel's words.
+                continue
+    return made
+
+
+def _make_point(root: Root, init: Path, path: str, *, is_directory: bool) -> None:
+    parent = init
+    for part in posixpath.dirname(path).strip("/").split("/"):
+        parent = parent / part
+        if not parent.exists():
+            parent.mkdir(mode=0o755)
+            _look_like(root, parent, "/" + str(parent.relative_to(init)))
+    point = init / path.lstrip("/")
+    if is_directory:
+        point.mkdir(mode=0o755)
+    else:
+        point.touch(mode=0o644)
+
+
+def _look_like(root: Root, folder: Path, path: str) -> None:
+    try:
+        fd = root.open(path)
+    except OSError:
+        return
+    try:
+        status = os.fstat(fd)
+    finally:
+        os.close(fd)
+    os.chown(folder, status.st_uid, status.st_gid)
+    folder.chmod(stat.S_IMODE(status.st_mode))
+    os.utime(folder, ns=(status.st_atime_ns, status.st_mtime_ns))

@@ -1,0 +1,49 @@
+"""Work that a build does off the event loop, and the folders that it leaves nothing in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from containerlab.images import trees
+
+__all__ = ["in_thread", "remove_folder", "scratch_folder"]
+
+T = TypeVar("T")
+
+
+async def in_thread(function: Callable[[], T]) -> T:
+    """Call ``function`` in a thread; when cancelled, wait until it is over: its files are about to be removed."""
+    work = asyncio.ensure_future(asyncio.to_thread(function))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        while not work.done():
+            try:
+                await asyncio.wait([work])
+            except asyncio.CancelledError:
+                continue
+        work.exception()
+        raise
+
+
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """A new folder, removed at the end whatever a container has left in it."""
+    path.mkdir(parents=True, mode=0o700)
+    try:
+        yield path
+    finally:
+        remove_folder(path)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder with everything in it, by descriptor; one that isn't there is no error."""
+    try:
+        with trees.directory(path.parent) as parent:
+            trees.remove_at(parent, path.name)
+    except FileNotFoundError:
+        return

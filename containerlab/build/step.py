@@ -1,0 +1,47 @@
+"""What every kind of instruction is turned into before it is executed or found in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from containerlab.build.context import Context
+from containerlab.build.messages import Messages
+from containerlab.build.options import BuildOptions
+from containerlab.build.state import StageState
+from containerlab.images import Layer, LayerStore
+
+__all__ = ["Fill", "Planning", "Step", "nop"]
+
+Fill = Callable[[Path], Awaitable[Layer | None]]
+"""Executes in a scratch folder of its own; gives the new layer, or None when nothing changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """``created_by`` is the history's line. ``key`` holds every value that the result depends on, beside the parent.
+
+    ``configure`` changes the stage's config, after ``fill``; it runs also when the layer comes from the cache.
+    """
+
+    created_by: str
+    key: tuple[str, ...]
+    configure: Callable[[], None] | None = None
+    fill: Fill | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """What planning an instruction needs to know: the stage so far, and the build around it."""
+
+    state: StageState
+    context: Context
+    options: BuildOptions
+    layers: LayerStore
+    messages: Messages
+
+
+def nop(state: StageState, text: str) -> str:
+    """The classic builder's history line of an instruction that runs no command."""
+    return f"{' '.join(state.shell())} #(nop) {text}"
