@@ -152,6 +152,10 @@ def pump(
     for number, payload in frames.feed(pending):
         write(number, payload)
     while True:
+        if source is not None and source.done:
+            if source.half_close:
+                stream.end_input()
+            source = None
         ready = _wait(stream, source)
         if on_idle is not None:
             on_idle()
@@ -160,10 +164,6 @@ def pump(
                 source.read()
             if source.waiting and ready.get(stream.sock.fileno(), 0) & select.POLLOUT:
                 _send(stream, source)
-        if source is not None and source.done:
-            if source.half_close:
-                stream.end_input()
-            source = None
         if ready.get(stream.sock.fileno(), 0) & (select.POLLIN | select.POLLHUP | select.POLLERR):
             data = _receive(stream)
             if not data:

@@ -1,0 +1,148 @@
+"""Tab, as a person would press it: through IPython's completer, and in lines that IPython cuts wrongly."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import docker
+import pytest
+
+from containerlab.commands import registry
+from containerlab.errors import EngineUnreachable
+from containerlab.notebook.completion import complete
+from tests.notebook.conftest import TestingShell
+
+
+class Engine:
+    """Containers and images as the API lists them, without an engine."""
+
+    def __init__(self) -> None:
+        self.api = self
+
+    def containers(self, all: bool = False) -> list[dict[str, Any]]:
+        return [{"Names": [f"/{name}"]} for name in (["web-1", "web-2", "old"] if all else ["web-1", "web-2"])]
+
+    def images(self) -> list[dict[str, Any]]:
+        return [{"RepoTags": ["lab/busybox:latest", "web-1:latest"]}, {"RepoTags": None}]
+
+
+def offered(line: str) -> list[str]:
+    found = complete(line, Engine)
+    assert found is not None
+    assert line.endswith(found[0])
+    return found[1]
+
+
+@pytest.mark.parametrize(
+    ("line", "some"),
+    [
+        ("%container r", {"run", "rm", "rmi", "restart", "rename"}),
+        ("x = %container r", {"run", "rm"}),
+        ("%%container e", {"exec", "events"}),
+        ("%container run --na", {"--name"}),
+        ("%container run --rm -", {"--name", "-e", "--help"}),
+        ("%container run --network ", {"none", "host"}),
+        ("%container run --runtime v", {"vm"}),
+        ("%container run -d --restart on", {"on-failure"}),
+        ("%container run lab/b", {"lab/busybox", "lab/busybox:latest"}),
+        ("%container run web-1:la", {"web-1:latest"}),
+        ("%container run --name x -e A=1 lab/busybox:", {"lab/busybox:latest"}),
+        ("%container exec web", {"web-1", "web-2"}),
+        ("%container rm web-1 o", {"old"}),
+        ("%container inspect ", {"old", "web-1", "lab/busybox"}),
+        ("%container inspect --type ", {"container", "image"}),
+        ("%container history lab", {"lab/busybox"}),
+        ("%container logs --t", {"--tail", "--timestamps"}),
+        ("%%dockerfile --t", {"--tag", "--target"}),
+        ("    %container ps --no", {"--no-trunc"}),
+    ],
+)
+def test_offers(line: str, some: set[str]) -> None:
+    assert some <= set(offered(line))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "%container run lab/busybox ec",
+        "%container run lab/busybox --na",
+        "%container exec web-1 -",
+        "%container run --name we",
+        "%container run --nam",
+        "%container nosuch x",
+        "%container ps we",
+    ],
+)
+def test_offers_nothing_where_anything_else_is_meant(line: str) -> None:
+    assert [word for word in offered(line) if word != "--name"] == []
+
+
+@pytest.mark.parametrize("line", ["x = container r", "%containers r", "print('%container r", "%ls r", "%container"])
+def test_other_lines_are_left_alone(line: str) -> None:
+    assert complete(line, Engine) is None
+
+
+def test_only_running_containers_are_offered_to_exec(shell: TestingShell) -> None:
+    assert "old" not in offered("%container exec ")
+    assert "old" in offered("%container start ")
+
+
+def test_no_engine_means_no_names_and_no_error() -> None:
+    def unreachable() -> Any:
+        raise EngineUnreachable("nobody")
+
+    assert complete("%container rm ", unreachable) == ("", [])
+    assert complete("%container run --na", unreachable) == ("--na", ["--name"])
+
+
+@pytest.mark.parametrize("verb", sorted(registry.tree.commands))
+def test_every_verb_offers_its_own_options(verb: str) -> None:
+    hidden = {
+        option
+        for parameter in registry.tree.commands[verb].params
+        if getattr(parameter, "hidden", False)
+        for option in parameter.opts
+    }
+    named = {
+        option
+        for parameter in registry.tree.commands[verb].params
+        for option in parameter.opts
+        if option.startswith("-")
+    }
+    assert named - hidden <= set(offered(f"%container {verb} -"))
+
+
+Completed = Callable[[str], list[tuple[str, str]]]
+
+
+@pytest.fixture
+def completed(shell: TestingShell) -> Completed:
+    """The lines that a person could choose from."""
+
+    def press_tab(line: str) -> list[tuple[str, str]]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = list(shell.Completer.completions(line, len(line)))
+        return [(one.text, line[: one.start] + one.text + line[one.end :]) for one in found]
+
+    return press_tab
+
+
+def test_an_image_with_a_colon_is_not_inserted_twice(
+    completed: Completed, client: docker.DockerClient, name: str
+) -> None:
+    client.api.tag("lab/busybox", name, "latest")
+    try:
+        assert completed(f"%container run {name}:la") == [(f"{name}:latest", f"%container run {name}:latest")]
+    finally:
+        client.api.remove_image(f"{name}:latest")
+
+
+def test_an_assignment_completes_like_a_plain_line(completed: Completed) -> None:
+    assert ("run", "x = %container run") in completed("x = %container r")
+
+
+def test_no_other_matcher_speaks_on_our_lines(completed: Completed) -> None:
+    assert {text for text, _ in completed("%container ren")} == {"rename"}
