@@ -147,9 +147,7 @@ class LayerStore:
             pack(fd, out, whiteouts=True)
 
     @contextmanager
-    def mounted(
-        self, chain: str | None, upper: Path | None = None, *, volatile: bool = False
-    ) -> Iterator[int]:
+    def mounted(self, chain: str | None, upper: Path | None = None, *, volatile: bool = False) -> Iterator[int]:
         """A descriptor of the directory that the layers up to ``chain`` make together.
 
         Read-only, or writable into ``upper``, with the folder ``work`` beside it for overlayfs. ``volatile``

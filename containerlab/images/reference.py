@@ -51,9 +51,7 @@ class Reference:
         Raises ``InvalidReference`` with Docker's words.
         """
         if _BARE_ID.fullmatch(text):
-            raise InvalidReference(
-                f"invalid repository name ({text}), cannot specify 64-byte hexadecimal strings"
-            )
+            raise InvalidReference(f"invalid repository name ({text}), cannot specify 64-byte hexadecimal strings")
         domain, remainder = _split_domain(text)
         name = remainder.partition("@")[0]
         repository = name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name

@@ -19,13 +19,14 @@ def sharing(store: ImageStore, images: list[Image]) -> dict[str, Any]:
     layers: dict[str, dict[str, Any]] = {}
     copied = 0
     for image in images:
-        for layer in store.layers.chain(image.chain_id):
+        told = [step.created_by for step in image.config.history if not step.empty_layer]
+        for number, layer in enumerate(store.layers.chain(image.chain_id)):
             copied += layer.size
             known = layers.setdefault(
                 layer.chain_id,
                 {
                     "size": layer.size,
-                    "created_by": layer.provenance.created_by,
+                    "created_by": layer.provenance.created_by or "".join(told[number : number + 1]),
                     "dockerfile": layer.provenance.dockerfile,
                     "line": layer.provenance.line,
                     "images": [],

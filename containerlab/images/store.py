@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from containerlab.database import Database
-from containerlab.errors import ContainerlabError, InvalidParameter, InvalidReference, NoSuchImage
+from containerlab.errors import ContainerlabError, InvalidParameter, InvalidReference, NoSuchImage, NotFound
 from containerlab.images.config import ImageConfig, encode, parse_config
 from containerlab.images.content import ContentStore
 from containerlab.images.layers import LayerStore, chain_id
@@ -164,15 +164,18 @@ class ImageStore:
         if config.rootfs.diff_ids != [layer.diff_id for layer in layers]:
             raise InvalidParameter("the image config lists other layers than those it is made of")
         self.layers.settle(chain)
-        image_id = self.content.put(encode(config))
-        with self._lock, self._database.transaction(durable=True) as transaction:
-            transaction.execute(
-                "INSERT OR IGNORE INTO images VALUES (?, ?, ?)",
-                (image_id, chain, sum(layer.size for layer in layers)),
-            )
-            if ref is not None:
-                _tag(transaction, image_id, ref)
-        return self.get(image_id)
+        size = sum(layer.size for layer in layers)
+        with self._lock:
+            image_id = self.content.put(encode(config))
+            try:
+                with self._database.transaction(durable=True) as transaction:
+                    transaction.execute("INSERT OR IGNORE INTO images VALUES (?, ?, ?)", (image_id, chain, size))
+                    if ref is not None:
+                        _tag(transaction, image_id, ref)
+            except sqlite3.IntegrityError:
+                self.content.remove(image_id)
+                raise NotFound(f"no such layer: {chain}") from None  # removed meanwhile
+            return self.get(image_id)
 
     def tag(self, image_id: str, ref: Reference | str) -> None:
         """Give an image a name, taken from the image that had it. Raises ``NoSuchImage``, ``InvalidReference``."""

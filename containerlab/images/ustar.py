@@ -56,9 +56,7 @@ def header(
     return extended + records + bytes(-len(records) % _BLOCK) + block
 
 
-def _pax_needed(
-    path: bytes, link: bytes, uid: int, gid: int, size: int, mtime: int
-) -> Iterator[tuple[bytes, bytes]]:
+def _pax_needed(path: bytes, link: bytes, uid: int, gid: int, size: int, mtime: int) -> Iterator[tuple[bytes, bytes]]:
     if len(path) > 100 or not path.isascii():
         yield b"path", path
     if len(link) > 100 or not link.isascii():

@@ -22,7 +22,9 @@ class Archive:
     def __init__(self) -> None:
         self.data = b""
 
-    def add(self, kind: bytes, name: str, payload: bytes = b"", pax: dict[str, str] | None = None, **fields: object) -> Archive:
+    def add(
+        self, kind: bytes, name: str, payload: bytes = b"", pax: dict[str, str] | None = None, **fields: object
+    ) -> Archive:
         info = tarfile.TarInfo(name)
         info.type, info.size, info.mode, info.mtime = kind, len(payload), 0o644, 1_600_000_000
         info.uid, info.gid = os.getuid(), os.getgid()
@@ -64,7 +66,9 @@ def full_state(top: Path) -> str:
     for path in sorted([top, *top.rglob("*")]):
         status = path.lstat()
         state.update(f"{path} {status.st_mode} {status.st_uid} {status.st_gid} {status.st_mtime_ns} ".encode())
-        state.update(f"{status.st_ino} {status.st_nlink} {status.st_size} {os.listxattr(path, follow_symlinks=False)}".encode())
+        state.update(
+            f"{status.st_ino} {status.st_nlink} {status.st_size} {os.listxattr(path, follow_symlinks=False)}".encode()
+        )
         if path.is_symlink():
             state.update(os.fsencode(path.readlink()))
         elif path.is_file():
@@ -121,9 +125,9 @@ def canary(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def open_files() -> Iterator[None]:
     """The test fails when it leaves a descriptor open."""
-    before = os.listdir("/proc/self/fd")
+    before = list(Path("/proc/self/fd").iterdir())
     yield
-    assert len(os.listdir("/proc/self/fd")) == len(before)
+    assert len(list(Path("/proc/self/fd").iterdir())) == len(before)
 
 
 @pytest.fixture

@@ -83,10 +83,19 @@ PASSWD = [("dir", "etc", 0o770), ("file", "/etc/passwd", b"inside")]
 UNBROKEN = holds("etc/unbroken", "unbroken")
 
 CASES = {
-    "SymlinkAbsolute": ({}, [("dir", "etc"), ("symlink", "/etc", "localetc"), ("file", "/localetc/unbroken", b"unbroken")], UNBROKEN),
+    "SymlinkAbsolute": (
+        {},
+        [("dir", "etc"), ("symlink", "/etc", "localetc"), ("file", "/localetc/unbroken", b"unbroken")],
+        UNBROKEN,
+    ),
     "SymlinkUpAndOut": (
         {},
-        [("dir", "etc"), ("dir", "dummy"), ("symlink", "/dummy/../etc", "localetc"), ("file", "/localetc/unbroken", b"unbroken")],
+        [
+            ("dir", "etc"),
+            ("dir", "dummy"),
+            ("symlink", "/dummy/../etc", "localetc"),
+            ("file", "/localetc/unbroken", b"unbroken"),
+        ],
         UNBROKEN,
     ),
     "SymlinkMultipleAbsolute": (
@@ -113,12 +122,22 @@ CASES = {
     ),
     "SymlinkEmptyFile": (
         {},
-        [("dir", "etc"), ("file", "etc/emptied", b"notempty"), ("symlink", "/etc", "localetc"), ("file", "/localetc/emptied", b"")],
+        [
+            ("dir", "etc"),
+            ("file", "etc/emptied", b"notempty"),
+            ("symlink", "/etc", "localetc"),
+            ("file", "/localetc/emptied", b""),
+        ],
         holds("etc/emptied", ""),
     ),
     "HardlinkRelative": (
         {},
-        [*PASSWD, ("dir", "breakouts"), ("symlink", "../../etc", "breakouts/d1"), ("link", "/breakouts/d1/passwd", "breakouts/mypasswd")],
+        [
+            *PASSWD,
+            ("dir", "breakouts"),
+            ("symlink", "../../etc", "breakouts/d1"),
+            ("link", "/breakouts/d1/passwd", "breakouts/mypasswd"),
+        ],
         same_file("/breakouts/mypasswd", "/etc/passwd"),
     ),
     "HardlinkDownAndOut": (
@@ -152,7 +171,11 @@ CASES = {
         [*PASSWD, ("link", "../../../../../etc/passwd", "localpasswd")],
         same_file("localpasswd", "/etc/passwd"),
     ),
-    "HardlinkDirectAbsolute": ({}, [*PASSWD, ("link", "/etc/passwd", "localpasswd")], same_file("localpasswd", "/etc/passwd")),
+    "HardlinkDirectAbsolute": (
+        {},
+        [*PASSWD, ("link", "/etc/passwd", "localpasswd")],
+        same_file("localpasswd", "/etc/passwd"),
+    ),
     # containerd ignores an entry named ".."; to us, as to Docker, a name above the root is a lie.
     "SymlinkParentDirectory": ({}, [*PASSWD, ("symlink", "/etc/", ".."), ("link", "/etc/passwd", "localpasswd")], None),
     "SymlinkEmptyFilename": (
@@ -187,14 +210,22 @@ CASES = {
     ),
     "DirectoryOverrideSymlinkAndHardlink": (
         {**BASE, "localetc": "-> etc"},
-        [("link", "etc/passwd", "localetc/localpasswd"), ("dir", "/localetc/"), ("file", "/localetc/localpasswd", b"different")],
+        [
+            ("link", "etc/passwd", "localetc/localpasswd"),
+            ("dir", "/localetc/"),
+            ("file", "/localetc/localpasswd", b"different"),
+        ],
         different_file("/localetc/localpasswd", "/etc/passwd"),
     ),
     "WhiteoutRootParent": (BASE, [("file", ".wh...", b"")], None),
     "WhiteoutParent": (BASE, [("file", "etc/.wh...", b"")], None),
     "WhiteoutRoot": (BASE, [("file", ".wh..", b"")], None),
     "WhiteoutCurrentDirectory": (BASE, [("file", "etc/.wh..", b"")], None),
-    "WhiteoutSymlink": (BASE, [("file", ".wh.localetc", b"")], both(holds("etc/passwd", "inside"), whiteout("localetc"))),
+    "WhiteoutSymlink": (
+        BASE,
+        [("file", ".wh.localetc", b"")],
+        both(holds("etc/passwd", "inside"), whiteout("localetc")),
+    ),
     "WhiteoutSymlinkPath": (
         {**BASE, "localetc": "-> /etc"},
         [("file", "localetc/.wh.whitedout", b"")],

@@ -1,4 +1,4 @@
-"""Archives that attack: the published bypasses of Python's own filters, overlayfs's marks smuggled in, names that climb."""
+"""Archives that attack: published bypasses of Python's own filters, smuggled marks of overlayfs, names that climb."""
 
 from __future__ import annotations
 
@@ -131,7 +131,9 @@ def test_hard_link_to_symlink_links_the_symlink(root: Path, root_fd: int, archiv
     assert (root / "h").read_text() == "evil"
 
 
-@pytest.mark.parametrize("target", ["../../canary/etc/passwd", "{canary}/etc/passwd", "missing", "d/missing", "", "/", "d"])
+@pytest.mark.parametrize(
+    "target", ["../../canary/etc/passwd", "{canary}/etc/passwd", "missing", "d/missing", "", "/", "d"]
+)
 def test_hard_link_to_what_the_archive_doesnt_hold_is_refused(target: str, root_fd: int, archive, canary: Path) -> None:
     archive.dir("d").link(target.format(canary=canary), "h")
     with pytest.raises(BadArchive):
@@ -180,7 +182,9 @@ def test_hard_link_cant_multiply_a_whiteout(root_fd: int, archive) -> None:
 
 
 def test_whiteouts_own_content_and_place(root: Path, root_fd: int, archive, canary: Path) -> None:
-    archive.symlink(str(canary), "link").file("link/.wh.perm400", b"payload" * 500).dir("etc").file("etc/.wh.passwd", b"")
+    archive.symlink(str(canary), "link").file("link/.wh.perm400", b"payload" * 500).dir("etc").file(
+        "etc/.wh.passwd", b""
+    )
     extract(archive.stream(), root_fd, whiteouts=True)
     assert stat.S_ISCHR(root.joinpath(*canary.parts[1:], "perm400").lstat().st_mode)
     assert (root / "etc/passwd").lstat().st_rdev == 0

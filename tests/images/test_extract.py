@@ -210,7 +210,7 @@ def test_long_and_non_ascii_names(root: Path, root_fd: int, archive) -> None:
     archive.file(f"{long}/ü", b"1").file("h\udcff", b"2").symlink("t" * 300, "l")
     extract(archive.stream(), root_fd)
     assert (root / long / "ü").read_text() == "1"
-    assert Path(os.fsencode(root) .decode() + "/h\udcff").read_text() == "2"
+    assert Path(os.fsencode(root).decode() + "/h\udcff").read_text() == "2"
     assert len(str((root / "l").readlink())) == 300
 
 

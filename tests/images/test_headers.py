@@ -73,7 +73,9 @@ def test_damaged_pax_header(records: bytes) -> None:
         read(pax(records))
 
 
-@pytest.mark.parametrize("value", [b"\xff" * 12, b"\x80" + b"\xff" * 11, b"-0000000001\0", b"99999999999\0", b"0x000000010\0"])
+@pytest.mark.parametrize(
+    "value", [b"\xff" * 12, b"\x80" + b"\xff" * 11, b"-0000000001\0", b"99999999999\0", b"0x000000010\0"]
+)
 def test_size_that_is_negative_or_no_number(value: bytes) -> None:
     """CVE-2025-8194: a negative size led the parser back to where it had been."""
     block = header()
@@ -184,7 +186,22 @@ def test_any_damage_to_a_header_is_read_or_refused(damage: list[tuple[int, bytes
 
 KINDS = st.sampled_from(["file", "dir", "symlink", "link"])
 NAMES = st.sampled_from(
-    ["a", "a/b", "../x", "/", ".", "", "a/../b", "l", "l/etc/passwd", ".wh.a", ".wh..wh..opq", "l/.wh.perm400", "CANARY", "CLIMB"]
+    [
+        "a",
+        "a/b",
+        "../x",
+        "/",
+        ".",
+        "",
+        "a/../b",
+        "l",
+        "l/etc/passwd",
+        ".wh.a",
+        ".wh..wh..opq",
+        "l/.wh.perm400",
+        "CANARY",
+        "CLIMB",
+    ]
 )
 
 
