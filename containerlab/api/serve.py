@@ -177,8 +177,10 @@ async def _end_supervisor(run: Path) -> None:
     """An engine that nobody needs leaves no process behind, unless a container still lives."""
     from containerlab.runtime.client import SupervisorClient
 
-    client = SupervisorClient()
-    await client.connect(run)
-    listed = await client.call("list")
-    if not any(container["status"] == "running" for container in listed["containers"]):
-        await client.call("shutdown")
+    client = await SupervisorClient.connect(run)
+    try:
+        listed = await client.call("list")
+        if not any(container["status"] == "running" for container in listed["containers"]):
+            await client.call("shutdown")
+    finally:
+        client.close()
