@@ -2,6 +2,7 @@
 
 Every parameter of https://docs.docker.com/reference/api/engine/version/v1.43/#tag/Image/operation/ImageBuild is
 either passed on or refused by name. ``rm`` and ``forcerm`` change nothing: a step leaves no container behind.
+The build room is imported by the first build: an engine at rest doesn't carry it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import tempfile
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -19,9 +20,11 @@ from containerlab.api.keys import Routes, engine_of
 from containerlab.api.lifetime import ends_with_client
 from containerlab.api.requests import flag, integer, json_parameter, refuse, text
 from containerlab.api.streams import Emit, message_stream
-from containerlab.build.context import Context
-from containerlab.build.options import BuildOptions, Resources
 from containerlab.errors import InvalidParameter
+
+if TYPE_CHECKING:
+    from containerlab.build.context import Context
+    from containerlab.build.options import BuildOptions, Resources
 
 __all__ = ["DIRECTORY_SCHEME", "ROUTES"]
 
@@ -70,6 +73,8 @@ def _dockers_own(emit: Emit) -> Emit:
 
 
 def _options(request: web.Request) -> BuildOptions:
+    from containerlab.build.options import BuildOptions
+
     for name, why in _REFUSED.items():
         refuse(request, name, why)
     if text(request, "version") == "2":
@@ -99,6 +104,8 @@ def _options(request: web.Request) -> BuildOptions:
 
 
 def _resources(request: web.Request) -> Resources:
+    from containerlab.build.options import Resources
+
     return Resources(
         memory=integer(request, "memory"),
         memory_swap=integer(request, "memswap"),
@@ -138,6 +145,8 @@ def _strings(given: object, name: str) -> tuple[str, ...]:
 
 async def _context(request: web.Request) -> Context:
     """The request's body as a tar, or the folder that ``remote`` names."""
+    from containerlab.build.context import Context
+
     remote = text(request, "remote")
     if remote and remote.startswith(DIRECTORY_SCHEME):
         folder = Path(remote.removeprefix(DIRECTORY_SCHEME))

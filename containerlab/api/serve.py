@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -117,7 +118,12 @@ async def _run_engine(options: argparse.Namespace, run: Path, starter: Starter) 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    engine = await Engine.open(Settings(store=options.store, run=run, idle_exit=options.idle_exit or None))
+    try:
+        engine = await Engine.open(Settings(store=options.store, run=run, idle_exit=options.idle_exit or None))
+    except BaseException:
+        with contextlib.suppress(OSError):
+            await _end_supervisor(run)
+        raise
     try:
         await _answer_requests(engine, options.socket, starter, stop)
     finally:
