@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from containerlab.api.keys import Routes, engine_of
+from containerlab.api.requests import text
 from containerlab.api.streams import json_answer
 from containerlab.errors import InvalidParameter
 
@@ -30,9 +31,16 @@ async def _layers(request: web.Request) -> web.Response:
     return json_answer(await engine_of(request).images.layers(references))
 
 
+async def _exec_kill(request: web.Request) -> web.Response:
+    """Docker has no word for it: an exec's process can only be left alone there."""
+    await engine_of(request).execs.kill(request.match_info["id"], text(request, "signal") or "SIGKILL")
+    return web.Response(status=204)
+
+
 ROUTES: Routes = (
     ("GET", "/containerlab/host", _host),
     ("GET", "/containerlab/containers/{name}/timeline", _timeline),
     ("GET", "/containerlab/containers/{name}/memory", _memory),
     ("GET", "/containerlab/layers", _layers),
+    ("POST", "/containerlab/exec/{id}/kill", _exec_kill),
 )
