@@ -29,7 +29,7 @@ STYLE = f"""<style>
 max-width:100%;overflow-x:auto}}
 @media (prefers-color-scheme:dark){{body:not([data-jp-theme-light]):not([data-theme]) .cl-out{{{_DARK}}}}}
 {_DARK_PAGES}{{{_DARK}}}
-.cl-out table.cl-table{{border-collapse:collapse;margin:.3em 0;color:inherit}}
+.cl-out table.cl-table{{border-collapse:collapse;margin:.3em 0;color:inherit;font-size:inherit}}
 .cl-out .cl-table th,.cl-out .cl-table td{{text-align:left;padding:.25em .9em .25em .3em;vertical-align:top;\
 border-bottom:1px solid var(--jp-border-color2,var(--cl-line));white-space:nowrap}}
 .cl-out .cl-table th{{font-weight:600}}
