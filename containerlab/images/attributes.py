@@ -111,7 +111,8 @@ class Attributes:
     def implied_directory(self, parent: int, name: bytes, path: bytes) -> None:
         """Of a directory that the archive uses without listing it."""
         like = self._implied(path) if self._implied is not None else None
-        uid, gid = self._owner or ((like.st_uid, like.st_gid) if like is not None else (0, 0))
+        ours = (os.geteuid(), os.getegid())
+        uid, gid = self._owner or ((like.st_uid, like.st_gid) if like is not None else ours)
         fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
         try:
             os.fchown(fd, uid, gid)
@@ -128,8 +129,9 @@ class Attributes:
             try:
                 fd = openat2(root_fd, path, os.O_RDONLY | os.O_DIRECTORY, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS)
             except OSError as error:
-                # Replaced since by a later entry, or reached through a link: the archive's own doing.
-                if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                # Replaced since by a later entry, reached through a link, or (for a plain user) below a directory
+                # that was just closed: the archive's own doing.
+                if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES):
                     continue
                 raise
             try:

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from containerlab.errors import BadArchive, StorageFull
 from containerlab.images import marks, trees
-from containerlab.images.attributes import Attributes, Extracted
+from containerlab.images.attributes import Attributes, Extracted, squashed_owner
 from containerlab.images.compression import ByteSource, decompressed
 from containerlab.images.headers import Entry, TarReader
 from containerlab.images.inside import Root, components
@@ -50,16 +50,16 @@ def extract(
 ) -> Extracted:
     """Unpack a tar of any compression below the open directory ``root_fd``.
 
-    ``owner`` (uid, gid) is given to everything, instead of the archive's owners. With ``whiteouts`` the names
-    ``.wh.…`` become overlayfs's marks, else they are ordinary files. ``into`` names a directory inside the
-    root, made when missing. ``implied(path)`` tells how a directory should look that the archive uses but
-    doesn't list.
+    ``owner`` (uid, gid) is given to everything, instead of the archive's owners, which are kept where this process
+    can. With ``whiteouts`` the names ``.wh.…`` become overlayfs's marks, else they are ordinary files. ``into`` names a
+    directory inside the root, made when missing. ``implied(path)`` tells how a directory should look that the
+    archive uses but doesn't list.
 
     Raises ``BadArchive`` for a stream that is damaged, lies, or would write outside, ``StorageFull``, and
     ``OSError``. What was written until then stays: the caller unpacks into a place of its own.
     """
     plain = decompressed(stream, limits)
-    attributes = Attributes(owner, umask, implied)
+    attributes = Attributes(owner or squashed_owner(), umask, implied)
     work = _Extraction(root_fd, TarReader(plain, limits), limits, attributes, whiteouts, components(into))
     try:
         work.run()

@@ -185,7 +185,6 @@ class LayerStore:
                         stream,
                         fd,
                         limits=self._limits,
-                        owner=squashed_owner(),
                         whiteouts=True,
                         implied=self._looks_of(below),
                     )

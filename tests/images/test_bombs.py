@@ -89,7 +89,8 @@ def test_other_bombs_stay_small_in_memory(kind: str, store_folder: Path) -> None
     body = f"""
         def parts():
             import lzma, zstandard
-            packer = zstandard.ZstdCompressor(level=1).compressobj() if {kind == "zstd"} else lzma.LZMACompressor(preset=0)
+            zstd = zstandard.ZstdCompressor(level=1).compressobj()
+            packer = zstd if {kind == "zstd"} else lzma.LZMACompressor(preset=0)
             yield packer.compress(header(b"zeros", b"0", size=8 << 30))
             for _ in range(300):
                 yield packer.compress(bytes(1 << 20))
