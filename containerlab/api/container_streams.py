@@ -12,7 +12,7 @@ from containerlab.api.keys import Routes, engine_of
 from containerlab.api.lifetime import ends_with_client
 from containerlab.api.requests import flag, optional_integer, refuse, seconds, text
 from containerlab.api.streams import Hijacked, begin, content_type, frame, hijack, json_answer, report_in_stream
-from containerlab.errors import InvalidParameter
+from containerlab.errors import InvalidParameter, NotFound
 
 __all__ = ["ROUTES"]
 
@@ -99,10 +99,13 @@ async def _stats_stream(request: web.Request, reading: dict[str, Any]) -> web.St
     """A reading a second, until the client leaves or the container is gone."""
     containers, name = engine_of(request).containers, request.match_info["name"]
     response = await begin(request, "application/json")
-    while True:
-        await response.write(msgspec.json.encode(reading) + b"\n")
-        await asyncio.sleep(_STATS_SECONDS)
-        reading = await containers.stats(name, reading)
+    try:
+        while True:
+            await response.write(msgspec.json.encode(reading) + b"\n")
+            await asyncio.sleep(_STATS_SECONDS)
+            reading = await containers.stats(name, reading)
+    except NotFound:
+        return response
 
 
 ROUTES: Routes = (
