@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["LONG_AFTER", "Attachment", "Resizer", "refuse_terminal_in_cell"]
+__all__ = ["LONG_AFTER", "Attachment", "Resizer", "check_terminal"]
 
 import time
 from collections.abc import Callable
@@ -24,13 +24,17 @@ LONG_AFTER = 10.0
 _STOP_SECONDS = 3
 
 
-def refuse_terminal_in_cell(context: Context, verb: str, rest: str) -> None:
-    """A cell has no terminal: say so at once, and what to use. Raises UsageError in a notebook."""
+def check_terminal(context: Context, verb: str, rest: str) -> None:
+    """``-it`` needs a terminal, and a cell has none: say so at once, and what to use. Raises UsageError."""
     if context.notebook:
         raise UsageError(
             f"A notebook cell has no terminal for {verb} -it.",
             hint=f"Put the commands in the cell: %%container {verb} {rest}\n"
             f"Or open a terminal in JupyterLab: containerlab {verb} -it {rest}",
+        )
+    if context.terminal is None:
+        raise UsageError(
+            f"{verb} -it needs a terminal, and standard input is none.", hint="Leave out -t to pipe input in."
         )
 
 

@@ -44,13 +44,17 @@ class Step:
 
 @dataclass
 class BuildLog:
-    """A build so far, fed with the stream's messages; ``error`` is a failure's text, ``image`` the id at the end."""
+    """A build so far, fed with the stream's messages.
+
+    ``error`` is a failure's text, ``image`` the id at the end; ``own`` says that the engine tells its steps itself.
+    """
 
     steps: list[Step] = field(default_factory=list)
     image: str = ""
     error: str = ""
     error_code: int | None = None
     ended: bool = False
+    own: bool = False
     _text: list[str] = field(default_factory=list)
 
     def feed(self, message: dict[str, Any]) -> None:
@@ -82,6 +86,7 @@ class BuildLog:
         return "".join(self._text)
 
     def _own_step(self, facts: dict[str, Any]) -> None:
+        self.own = True
         number = int(facts["step"])
         if not self.steps or self.steps[-1].number != number:
             self._begin(Step(number, int(facts["total"]), str(facts["instruction"]), int(facts.get("line") or 0)))
@@ -96,8 +101,9 @@ class BuildLog:
 
     def _stream(self, text: str) -> None:
         head = _STEP.match(text.rstrip("\n"))
-        if head:
-            self._head(int(head.group(1)), int(head.group(2)), head.group(3))
+        if head and self._is_head(int(head.group(1)), int(head.group(2))):
+            if not self.own:
+                self._begin(Step(int(head.group(1)), int(head.group(2)), head.group(3)))
         elif self.steps and _CACHED.match(text):
             self.steps[-1].cached = True
         elif self.steps and not _PLUMBING.match(text) and text.strip("\n"):
@@ -105,10 +111,11 @@ class BuildLog:
             step.output = (step.output + text)[-_KEPT:]
             self._text.append(text)
 
-    def _head(self, number: int, total: int, instruction: str) -> None:
-        if self.steps and self.steps[-1].number == number:
-            return
-        self._begin(Step(number, total, instruction))
+    def _is_head(self, number: int, total: int) -> bool:
+        """A program may print such a line too: a head is the step that is due, of as many as the others were of."""
+        if self.own:
+            return bool(self.steps) and (number, total) == (self.steps[-1].number, self.steps[-1].total)
+        return number == len(self.steps) + 1 and all(step.total == total for step in self.steps)
 
     def _begin(self, step: Step) -> None:
         self._end_last()

@@ -15,7 +15,7 @@ from typing import Any
 import click
 import docker.errors
 
-from containerlab.commands.attached import Resizer, refuse_terminal_in_cell
+from containerlab.commands.attached import Resizer, check_terminal
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.output import Recorder
 from containerlab.commands.problems import ContainerExited
@@ -50,7 +50,7 @@ class ExecOptions:
 def execute(context: Context, options: ExecOptions) -> Result:
     """Run the command, and wait for its end unless detached. Raises ContainerExited in a notebook."""
     if options.interactive and options.tty and not options.detach:
-        refuse_terminal_in_cell(context, "exec", shlex.join([options.container, *options.command]))
+        check_terminal(context, "exec", shlex.join([options.container, *options.command]))
     if context.body is not None:
         if options.detach:
             raise UsageError("-d can't take the cell's text as its input.", hint="Leave out -d, or the cell's text.")

@@ -64,6 +64,7 @@ def _percent(amount: float) -> str:
     return f"{amount:.2f}%"
 
 
+_CLEAR = "\x1b[H\x1b[2J"
 _STATS = [
     Column("id", "CONTAINER ID", "ID", formats.short_id),
     Column("name", "NAME", "Name"),
@@ -75,11 +76,9 @@ _STATS = [
 ]
 
 
-@click.command("stats", help="What running containers use now: one reading of processor, memory and processes.")
+@click.command("stats", help="What running containers use of processor, memory and processes; live in a terminal.")
 @click.option("-a", "--all", "everything", is_flag=True, help="Also containers that don't run.")
-@click.option(
-    "--no-stream", is_flag=True, help="Accepted as Docker's: one reading is what this verb takes.", hidden=True
-)
+@click.option("--no-stream", is_flag=True, help="One reading, which is what a notebook or a pipe gets anyway.")
 @click.option(
     "--format", "template", metavar="TEMPLATE", help="One line each, as in '{{.Name}} {{.MemUsage}}', or json."
 )
@@ -88,6 +87,15 @@ _STATS = [
 def stats_command(
     context: Context, everything: bool, no_stream: bool, template: str | None, containers: tuple[str, ...]
 ) -> Result:
+    table = _stats(context, containers, everything, template)
+    while context.terminal is not None and not no_stream:
+        context.output.stdout(f"{_CLEAR}{table}\n".encode())
+        table = _stats(context, containers, everything, template)
+    return table
+
+
+def _stats(context: Context, containers: tuple[str, ...], everything: bool, template: str | None) -> Table:
+    """One reading, which takes the engine about a second: a share of the processor needs two moments."""
     api = context.client.api
     if containers:
         chosen = [(api.inspect_container(name)["Id"], name) for name in containers]

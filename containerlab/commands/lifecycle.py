@@ -16,7 +16,7 @@ __all__ = [
 import click
 import docker.errors
 
-from containerlab.commands.attached import Attachment, refuse_terminal_in_cell
+from containerlab.commands.attached import Attachment, check_terminal
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.many import each
 from containerlab.commands.problems import ContainerExited, start_failure, translate
@@ -44,7 +44,7 @@ def _attachment(context: Context, name: str, *, interactive: bool) -> Attachment
     tty = bool(facts["Config"]["Tty"])
     wants_input = interactive and bool(facts["Config"]["OpenStdin"])
     if tty and wants_input and context.body is None:
-        refuse_terminal_in_cell(context, "exec", f"{name} sh")
+        check_terminal(context, "exec", f"{name} sh")
     return Attachment(
         context,
         facts["Id"],

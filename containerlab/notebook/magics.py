@@ -19,14 +19,16 @@ from containerlab.notebook.dockerfile import dockerfile_command
 from containerlab.notebook.output import CellOutput
 
 _TAKES_A_BODY = ("run", "exec", "start", "attach", "build")
+_STARTS = ("run", "start", "exec", "build", "compare")
 _LAST_SEMICOLON = re.compile(r"(?<!\\);\s*$")
 
 
 class Interrupted(KeyboardInterrupt):
     """The person has interrupted the cell, and what it had started is stopped; the cells after it don't run."""
 
-    def __str__(self) -> str:
-        return "Interrupted. What this cell started has been stopped."
+    def __init__(self, started: bool) -> None:
+        """``started``: the verb is one that starts a program, not one that looks on."""
+        super().__init__("Interrupted. What this cell started has been stopped." if started else "Interrupted.")
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]
@@ -65,7 +67,7 @@ class ContainerMagics(Magics):  # type: ignore[misc]
         try:
             result = registry.invoke(words, context, prog=prog, command=command)
         except KeyboardInterrupt:
-            raise Interrupted from None
+            raise Interrupted(prog == "%%dockerfile" or words[0] in _STARTS) from None
         finally:
             output.flush()
         if quiet or _told_already(result, output):

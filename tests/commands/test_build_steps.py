@@ -82,3 +82,9 @@ def test_the_text_only_grows() -> None:
 def test_a_steps_output_is_bounded() -> None:
     log = fed([DOCKER[0], *({"stream": "x" * 10_000 + "\n"} for _ in range(60))])
     assert len(log.steps[0].output) <= 256 * 1024
+
+
+def test_a_program_that_prints_like_a_builder_is_not_a_step() -> None:
+    log = fed([*DOCKER[:10], {"stream": "Step 2/9 : not me\n"}, {"stream": "Step 9/3 : nor me\n"}, *DOCKER[11:]])
+    assert [step.number for step in log.steps] == [1, 2, 3]
+    assert log.steps[2].output == "Step 2/9 : not me\nStep 9/3 : nor me\n"

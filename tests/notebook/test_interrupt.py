@@ -122,8 +122,12 @@ def test_an_interrupted_wait_or_log_leaves_the_container_alone(
     shell.cell(f"%container run -d --network none --name {name} {IMAGE} sleep 1000")
     for verb in ("logs -f", "wait"):
         started = time.monotonic()
-        with interrupts_when(lambda begin=started: time.monotonic() - begin > 0.7), pytest.raises(KeyboardInterrupt):  # type: ignore[misc]
+        with (
+            interrupts_when(lambda begin=started: time.monotonic() - begin > 0.7),
+            pytest.raises(Interrupted) as caught,
+        ):  # type: ignore[misc]
             shell.cell(f"%container {verb} {name}")
+        assert str(caught.value) == "Interrupted."
         assert ids(status="running", name=name) != []
 
 
