@@ -134,10 +134,10 @@ def _context(options: BuildOptions) -> tuple[str, IO[bytes]]:
     if not root.is_dir():
         raise UsageError(f"The context {options.context} is not a folder.")
     ignored = root / ".dockerignore"
-    exclude = docker_ignore(ignored.read_text(encoding="utf-8")) if ignored.is_file() else []
+    exclude = docker_ignore(ignored.read_text(encoding="utf-8", errors="replace")) if ignored.is_file() else []
     if options.dockerfile is not None:
         name = options.file or _CELL_DOCKERFILE
-        text = options.dockerfile.decode("utf-8")
+        text = options.dockerfile.decode("utf-8", "replace")
         return name, docker.utils.tar(str(root), exclude=exclude, dockerfile=(name, text))
     path, text_outside = _dockerfile_of(options.file, root)
     return path, docker.utils.tar(str(root), exclude=exclude, dockerfile=(path, text_outside))
@@ -160,7 +160,7 @@ def _dockerfile_of(file: str | None, root: Path) -> tuple[str, str | None]:
         )
     if path.resolve().is_relative_to(root.resolve()):
         return str(PurePosixPath(path.resolve().relative_to(root.resolve()))), None
-    return _CELL_DOCKERFILE, path.read_text(encoding="utf-8")
+    return _CELL_DOCKERFILE, path.read_text(encoding="utf-8", errors="replace")
 
 
 def _tar_of_one(name: str, content: bytes) -> IO[bytes]:

@@ -55,6 +55,12 @@ class Context:
         """The docker-py client; the engine is started when the first verb needs it."""
         return self.connect()
 
+    def close(self) -> None:
+        """Give the client's connections back; a later use makes new ones."""
+        client = self.__dict__.get("client")
+        if client is not None:
+            client.close()
+
     def variable(self, text: str) -> str:
         """``@name`` as that Python variable's text, ``@@text`` as ``@text``, anything else as it is."""
         if self.variables is None or not text.startswith("@"):

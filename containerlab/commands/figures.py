@@ -10,6 +10,7 @@ import click
 
 from containerlab.commands import formats, names
 from containerlab.commands.context import Context, pass_context
+from containerlab.commands.own_engine import lab_facts
 from containerlab.commands.result import Column, Result, Row, Table
 
 
@@ -109,10 +110,11 @@ def _stats(context: Context, containers: tuple[str, ...], everything: bool, temp
 @click.argument("containers", nargs=-1)
 @pass_context
 def memory_command(context: Context, containers: tuple[str, ...]) -> Result:
-    from containerlab.client import lab_get
-
     chosen = containers or tuple(name for name in names.container_names(context.client) if _running(context, name))
-    rows = [{"name": name, **lab_get(context.client, f"/containerlab/containers/{name}/memory")} for name in chosen]
+    rows = [
+        {"name": name, **lab_facts(context, f"/containerlab/containers/{name}/memory", "a container's memory")}
+        for name in chosen
+    ]
 
     def amount(count: int | None) -> str:
         return "not measured" if count is None else formats.size(count)
@@ -137,9 +139,7 @@ def _running(context: Context, name: str) -> bool:
 @click.argument("container")
 @pass_context
 def timeline_command(context: Context, container: str, as_table: bool) -> Result:
-    from containerlab.client import lab_get
-
-    steps = lab_get(context.client, f"/containerlab/containers/{container}/timeline")["steps"]
+    steps = lab_facts(context, f"/containerlab/containers/{container}/timeline", "the steps of a start")["steps"]
     before = 0
     rows = []
     for step in steps:

@@ -136,6 +136,8 @@ def invoke(
         if problem is None:
             raise
         raise problem from None
+    finally:
+        context.close()
     if not isinstance(result, Result):
         raise TypeError(f"a verb gave {type(result).__name__}, not a Result")
     return result

@@ -1,0 +1,106 @@
+"""The same verbs against dockerd: what the front ends say must not lean on our own engine's ways."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from containerlab.commands.build import BuildOptions, build
+from containerlab.commands.context import Context
+from containerlab.commands.registry import invoke
+from containerlab.errors import HostLacks, NoSuchContainer, StartFailed
+from tests.commands.conftest import Kept
+
+pytestmark = [pytest.mark.docker, pytest.mark.root]
+BUSYBOX = Path("/bin/busybox")
+
+
+@pytest.fixture(scope="module")
+def dockerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[docker.DockerClient]:
+    """A daemon of our own with ``lab/busybox`` in it, and no bridge; ended and swept away afterwards."""
+    if shutil.which("dockerd") is None or not BUSYBOX.exists():
+        pytest.skip("needs dockerd and a static busybox")
+    folder = tmp_path_factory.mktemp("dockerd")
+    command = ["dockerd", "--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "-p", f"{folder}/pid"]
+    command += ["-H", f"unix://{folder}/docker.sock", "--bridge", "none", "--iptables=false"]
+    with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as daemon:
+        try:
+            yield _with_busybox(_connected(f"unix://{folder}/docker.sock", daemon), folder)
+        finally:
+            daemon.terminate()
+
+
+def _connected(host: str, daemon: subprocess.Popen[bytes]) -> docker.DockerClient:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return docker.DockerClient(base_url=host)
+        except docker.errors.DockerException:
+            if time.monotonic() > deadline or daemon.poll() is not None:
+                pytest.skip("dockerd doesn't start on this machine")
+            time.sleep(0.2)
+
+
+def _with_busybox(client: docker.DockerClient, folder: Path) -> docker.DockerClient:
+    applets = subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True).stdout.split()
+    root = folder / "root.tar"
+    with tarfile.open(root, "w") as archive:
+        archive.add(BUSYBOX.resolve(), "bin/busybox")
+        for applet in set(applets) - {"busybox"}:
+            link = tarfile.TarInfo(f"bin/{applet}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            archive.addfile(link)
+    client.api.import_image_from_file(str(root), repository="lab/busybox", tag="latest")
+    return client
+
+
+@pytest.fixture
+def docker_verb(dockerd: docker.DockerClient, output: Kept) -> Callable[[str], Any]:
+    return lambda line: invoke(shlex.split(line), Context(output=output, connect=lambda: dockerd))
+
+
+Verb = Callable[[str], Any]
+RUN = "run --network none"
+
+
+def test_a_life_from_run_to_rm(docker_verb: Verb) -> None:
+    assert docker_verb(f"{RUN} --rm lab/busybox sh -c 'echo hi; exit 3'").exit_code == 3
+    docker_verb(f"{RUN} -d --name web lab/busybox sleep 100")
+    assert docker_verb("exec web echo inside").stdout == "inside\n"
+    assert [row["name"] for row in docker_verb("ps")] == ["web"]
+    assert docker_verb("stop -t 0 web").lines == ["web"]
+    assert docker_verb("inspect web -f '{{.State.ExitCode}}'").lines == ["137"]
+    with pytest.raises(NoSuchContainer, match="Did you mean web"):
+        docker_verb("logs webb")
+    docker_verb("rm web")
+
+
+@pytest.mark.parametrize(("command", "code"), [("nosuch", 127), ("/bin", 126)])
+def test_start_failures(docker_verb: Verb, command: str, code: int) -> None:
+    with pytest.raises(StartFailed) as caught:
+        docker_verb(f"{RUN} --rm lab/busybox {command}")
+    assert caught.value.exit_code == code
+
+
+def test_a_builds_steps_are_read_from_its_text(dockerd: docker.DockerClient, output: Kept) -> None:
+    context = Context(output=output, connect=lambda: dockerd)
+    options = BuildOptions(dockerfile=b"FROM lab/busybox\nRUN echo one\n", network="none")
+    assert [step["output"] for step in build(context, options).steps] == ["", "one\n"]
+    assert [step["cached"] for step in build(context, options).steps] == [False, True]
+
+
+def test_what_docker_has_no_route_for_is_one_error(docker_verb: Verb) -> None:
+    docker_verb(f"{RUN} -d --name web lab/busybox sleep 100")
+    for line in ("timeline web", "memory web"):
+        with pytest.raises(HostLacks, match="not the kit's own"):
+            docker_verb(line)
+    docker_verb("rm -f web")
