@@ -14,7 +14,7 @@ from containerlab.errors import HostLacks
 
 
 def lab_facts(context: Context, path: str, what: str) -> dict[str, Any]:
-    """The JSON of a ``/containerlab/…`` route. Raises HostLacks where the engine is Docker's, which has no such route."""
+    """The JSON of a ``/containerlab/…`` route. Raises HostLacks for Docker's engine, which has no such route."""
     try:
         return lab_get(context.client, path)
     except docker.errors.NotFound as error:

@@ -99,6 +99,8 @@ def translate(error: BaseException, client: Any = None) -> ContainerlabError | N
         )
     if isinstance(error, docker.errors.DockerException):
         return EngineUnreachable(str(error))
+    if isinstance(error, ModuleNotFoundError):
+        return HostLacks(f"Pictures need {error.name}, which isn't installed.", hint="pip install 'containerlab[lab]'")
     if isinstance(error, OSError):
         where = f" {error.filename}" if error.filename else ""
         return ContainerlabError(f"A file of yours can't be used:{where} {error.strerror or error}.")

@@ -1,0 +1,54 @@
+"""The verbs that show what the lab room draws."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from containerlab.commands.build import BuildOptions, build
+from containerlab.commands.context import Context
+
+IMAGE = "lab/busybox"
+Verb = Callable[[str], Any]
+own_engine = pytest.mark.skipif(bool(os.environ.get("DOCKER_HOST")), reason="only the kit's own engine tells it")
+
+
+def test_layers_says_what_two_images_share(context: Context, verb: Verb, name: str) -> None:
+    build(
+        context,
+        BuildOptions(dockerfile=f"FROM {IMAGE}\nRUN echo {name} > /x\n".encode(), tag=(f"{name}:1",), network="none"),
+    )
+    try:
+        table = verb(f"layers {IMAGE} {name}:1")
+        assert [row["images"] for row in table] == [[IMAGE, f"{name}:1"], [f"{name}:1"]]
+        assert table[0]["size"] > table[1]["size"]
+        assert str(table).startswith("LAYER")
+        shown = table._repr_mimebundle_()
+        assert "<svg" in shown["text/html"] and "<table" in shown["text/html"]
+        assert "<svg" not in verb(f"layers --table {IMAGE}")._repr_mimebundle_()["text/html"]
+    finally:
+        context.client.api.remove_image(f"{name}:1")
+
+
+@own_engine
+def test_a_timeline_names_the_kernel_steps(verb: Verb, name: str) -> None:
+    verb(f"create --network none --name {name} {IMAGE} true")
+    assert "not been started" in verb(f"timeline {name}").calm()
+    verb(f"start -a {name}")
+    table = verb(f"timeline {name}")
+    steps = [row["step"] for row in table]
+    assert steps[0] == "request" and steps[-1] == "exec" and "pivot_root" in steps
+    assert all(row["took_us"] >= 0 for row in table)
+    assert table[-1]["at_us"] == pytest.approx(sum(row["took_us"] for row in table))
+    assert "<svg" in table._repr_mimebundle_()["text/html"]
+
+
+@own_engine
+def test_memory_is_what_the_host_pays(verb: Verb, name: str) -> None:
+    verb(f"run -d --network none --name {name} {IMAGE} sleep 100")
+    row = verb(f"memory {name}")[0]
+    assert row["backend"] == "native" and 0 < row["pss_bytes"] < 20_000_000
+    assert name in [row["name"] for row in verb("memory")]
