@@ -40,7 +40,7 @@ class Cgroup(ABC):
 
     def __init__(self, paths: Mapping[str, str]) -> None:
         self.paths = dict(paths)
-        self._join_fds: tuple[int, ...] = ()
+        self._join_fds: list[int] = []
 
     @property
     def directories(self) -> list[str]:
@@ -48,7 +48,7 @@ class Cgroup(ABC):
         return list(dict.fromkeys(self.paths.values()))
 
     @property
-    def join_fds(self) -> tuple[int, ...]:
+    def join_fds(self) -> list[int]:
         """Write descriptors (close-on-exec) of each ``cgroup.procs``; a process that writes ``0`` to all has joined.
 
         Opened at the first use, closed by ``close``. Raises OSError.
@@ -61,12 +61,12 @@ class Cgroup(ABC):
             except OSError:
                 _close_all(opened)
                 raise
-            self._join_fds = tuple(opened)
+            self._join_fds = opened
         return self._join_fds
 
     def close(self) -> None:
         """Closes ``join_fds``; the group stays."""
-        descriptors, self._join_fds = self._join_fds, ()
+        descriptors, self._join_fds = self._join_fds, []
         _close_all(descriptors)
 
     def pids(self) -> list[int]:
