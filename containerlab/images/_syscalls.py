@@ -13,9 +13,7 @@ import time
 __all__ = [
     "CLONE_NEWNS",
     "MS_NODEV",
-    "MS_NOSUID",
     "MS_PRIVATE",
-    "MS_RDONLY",
     "MS_REC",
     "RESOLVE_IN_ROOT",
     "RESOLVE_NO_MAGICLINKS",
@@ -29,9 +27,7 @@ __all__ = [
 # Taken from the Linux kernel headers (linux/mount.h, linux/openat2.h, linux/sched.h).
 CLONE_NEWNS = 0x00020000
 MS_NODEV = 4
-MS_NOSUID = 2
 MS_PRIVATE = 1 << 18
-MS_RDONLY = 1
 MS_REC = 1 << 14
 RESOLVE_IN_ROOT = 0x10
 RESOLVE_NO_MAGICLINKS = 0x02

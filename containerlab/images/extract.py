@@ -50,10 +50,10 @@ def extract(
 ) -> Extracted:
     """Unpack a tar of any compression below the open directory ``root_fd``.
 
-    ``owner`` (uid, gid) is given to everything, instead of the archive's owners, which are kept where this process
-    can. With ``whiteouts`` the names ``.wh.…`` become overlayfs's marks, else they are ordinary files. ``into`` names a
-    directory inside the root, made when missing. ``implied(path)`` tells how a directory should look that the
-    archive uses but doesn't list.
+    ``owner`` (uid, gid) is given to everything, instead of the archive's owners, which are kept where this
+    process can. With ``whiteouts`` the names ``.wh.…`` become overlayfs's marks, else they are ordinary
+    files. ``into`` names a directory inside the root, made when missing. ``implied(path)`` tells how a
+    directory should look that the archive uses but doesn't list.
 
     Raises ``BadArchive`` for a stream that is damaged, lies, or would write outside, ``StorageFull``, and
     ``OSError``. What was written until then stays: the caller unpacks into a place of its own.

@@ -201,6 +201,9 @@ class LayerStore:
         hasher = _Hasher()
         with trees.directory(upper) as fd:
             packed = pack(fd, hasher, whiteouts=True)
+            for path in packed.sockets:  # the archive hasn't them, so the layer hasn't
+                above, _, name = path.rpartition(b"/")
+                trees.remove_below(fd, above, name)
             # The top directory isn't in the archive: it looks as if unpacked from there.
             os.fchown(fd, *(owner or (0, 0)))
             os.fchmod(fd, 0o755)

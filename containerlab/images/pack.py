@@ -9,9 +9,10 @@ following links.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from containerlab.errors import InvalidParameter
@@ -25,6 +26,9 @@ __all__ = ["Packed", "Writable", "pack"]
 
 _MAX_PATH = 4096
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_RESOLVE = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS
+# The last is readlink(2) of what was a link a moment ago.
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.EINVAL)
 _END = bytes(2 * BLOCK)
 _ZEROS = bytes(BLOCK)
 _CAPABILITY = "security.capability"
@@ -46,17 +50,22 @@ class Writable(Protocol):
 
 @dataclass(slots=True)
 class Packed:
-    """``entries`` in the archive, and ``size``, the bytes of its files (a file with several names once)."""
+    """``entries`` in the archive, and ``size``, the bytes of its files (a file with several names once).
+
+    ``sockets`` are the paths that were left out, relative to the directory.
+    """
 
     entries: int = 0
     size: int = 0
+    sockets: list[bytes] = field(default_factory=list)
 
 
 def pack(dir_fd: int, out: Writable, *, whiteouts: bool = False, prefix: bytes = b"", top: bool = False) -> Packed:
     """Write everything below the open directory ``dir_fd``; names begin with ``prefix``.
 
     ``top`` adds an entry for the directory itself. Raises ``InvalidParameter`` for a path beyond 4,096 bytes
-    and for a directory that overlayfs renamed (``redirect``), which no layer can say.
+    and, with ``whiteouts``, for what no layer can say: a directory that overlayfs renamed (``redirect``), a
+    file that is named like a whiteout. What a running container removes or replaces meanwhile is left out.
     """
     return _Packing(dir_fd, out, whiteouts, prefix).run(top)
 
@@ -74,9 +83,12 @@ class _Packing:
         pending = [b""]
         while pending:
             path = pending.pop()
-            fd = openat2(
-                self._dir_fd, path or b".", os.O_RDONLY | os.O_DIRECTORY, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS
-            )
+            try:
+                fd = openat2(self._dir_fd, path or b".", os.O_RDONLY | os.O_DIRECTORY, _RESOLVE)
+            except OSError as error:
+                if error.errno in _GONE:
+                    continue
+                raise
             try:
                 if top and not path:
                     self._emit(self._prefix or b"./", os.fstat(fd), xattrs=_xattrs(fd))
@@ -108,8 +120,10 @@ class _Packing:
             try:
                 status = os.stat(name, dir_fd=fd, follow_symlinks=False)
                 self._entry(fd, name, here, status)
-            except FileNotFoundError:
-                continue  # removed meanwhile by a running container
+            except OSError as error:
+                if error.errno in _GONE:
+                    continue
+                raise
             if stat.S_ISDIR(status.st_mode):
                 below.append(here)
         return below
@@ -120,6 +134,10 @@ class _Packing:
         if self._whiteouts and marks.is_whiteout(status):
             parent, slash, base = path.rpartition(b"/")
             self._write_header(header(parent + slash + marks.PREFIX + base, b"0"))
+        elif self._whiteouts and name.startswith(marks.PREFIX):
+            raise InvalidParameter(
+                f"{os.fsdecode(path)!r} can't be kept in a layer: its name says that a file was deleted"
+            )
         elif kind == stat.S_IFREG:
             self._file(fd, name, path)
         elif kind == stat.S_IFDIR:
@@ -131,7 +149,9 @@ class _Packing:
         elif kind == stat.S_IFLNK:
             if not self._linked(path, status):
                 self._emit(path, status, link=os.readlink(name, dir_fd=fd))
-        elif kind in _KINDS and not self._linked(path, status):
+        elif kind == stat.S_IFSOCK:
+            self._packed.sockets.append(path)
+        elif not self._linked(path, status):
             self._emit(path, status)
 
     def _linked(self, path: bytes, status: os.stat_result) -> bool:

@@ -19,6 +19,7 @@ _DEFAULT_DOMAIN = "docker.io"
 _LEGACY_DOMAIN = "index.docker.io"
 _OFFICIAL = "library/"
 _MAX_NAME = 255
+_MAX_TEXT = 2048  # nothing longer can be valid
 
 _DOMAIN_COMPONENT = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _HOST = rf"(?:{_DOMAIN_COMPONENT}(?:\.{_DOMAIN_COMPONENT})*|\[[a-fA-F0-9:]+\])"
@@ -50,6 +51,8 @@ class Reference:
 
         Raises ``InvalidReference`` with Docker's words.
         """
+        if len(text) > _MAX_TEXT:
+            raise InvalidReference("invalid reference format", hint=f"it is longer than {_MAX_TEXT} characters")
         if _BARE_ID.fullmatch(text):
             raise InvalidReference(f"invalid repository name ({text}), cannot specify 64-byte hexadecimal strings")
         domain, remainder = _split_domain(text)

@@ -6,8 +6,11 @@ import contextlib
 import os
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
-__all__ = ["directory", "remove_at"]
+from containerlab.images._syscalls import RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS, openat2
+
+__all__ = ["directory", "remove_at", "remove_below"]
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -25,7 +28,7 @@ def directory(name: bytes | str | os.PathLike[str], *, dir_fd: int | None = None
 def remove_at(dir_fd: int, name: bytes | str) -> None:
     """Remove ``name`` below ``dir_fd`` with everything in it; a name that isn't there is no error.
 
-    Each subdirectory is first lifted to the top, so that a tree deeper than PATH_MAX takes two descriptors.
+    Each subdirectory is first lifted to the top, so that a tree deeper than PATH_MAX takes few descriptors.
     Nothing is allocated on the disk but a directory entry, so this works on a full one.
     """
     try:
@@ -35,19 +38,26 @@ def remove_at(dir_fd: int, name: bytes | str) -> None:
         return
     except (IsADirectoryError, PermissionError):  # of a directory Linux says EISDIR, POSIX EPERM
         pass
-    _allow(name, dir_fd)
-    with directory(name, dir_fd=dir_fd) as top:
+    with _opened_up(name, dir_fd) as top:
         token = secrets.token_hex(8)
         pending = _clear(top, top, token, 0)
         count = 0
         while pending:
             lifted = pending.pop()
             count += 1
-            _allow(lifted, top)
-            with directory(lifted, dir_fd=top) as fd:
+            with _opened_up(lifted, top) as fd:
                 pending += _clear(fd, top, token, count)
             os.rmdir(lifted, dir_fd=top)
     os.rmdir(name, dir_fd=dir_fd)
+
+
+def remove_below(top: int, parent: bytes, name: bytes) -> None:
+    """``remove_at`` in the directory ``parent`` somewhere below ``top``, no link followed on the way."""
+    fd = openat2(top, parent or b".", os.O_PATH | os.O_DIRECTORY, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS)
+    try:
+        remove_at(fd, name)
+    finally:
+        os.close(fd)
 
 
 def _clear(fd: int, top: int, token: str, count: int) -> list[str]:
@@ -60,14 +70,29 @@ def _clear(fd: int, top: int, token: str, count: int) -> list[str]:
             os.unlink(name, dir_fd=fd)
             continue
         if fd != top:
-            _allow(name, fd)  # a directory must be writable for its ".." to change
             fresh = f".{token}-{count}-{index}"
-            os.rename(name, fresh, src_dir_fd=fd, dst_dir_fd=top)
+            _lift(name, fd, fresh, top)
             name = fresh
         lifted.append(name)
     return lifted
 
 
-def _allow(name: bytes | str, dir_fd: int) -> None:
-    with contextlib.suppress(PermissionError):
-        os.chmod(name, 0o700, dir_fd=dir_fd)
+def _lift(name: str, fd: int, fresh: str, top: int) -> None:
+    try:
+        os.rename(name, fresh, src_dir_fd=fd, dst_dir_fd=top)
+    except PermissionError:  # a plain user's: a directory must be writable for its ".." to change
+        with _opened_up(name, fd):
+            os.rename(name, fresh, src_dir_fd=fd, dst_dir_fd=top)
+
+
+@contextlib.contextmanager
+def _opened_up(name: bytes | str, dir_fd: int) -> Iterator[int]:
+    """An open directory that its owner may read and change; the mode is set by descriptor, never through a link."""
+    handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
+    try:
+        with contextlib.suppress(PermissionError):
+            Path(f"/proc/self/fd/{handle}").chmod(0o700)
+        with directory(".", dir_fd=handle) as fd:
+            yield fd
+    finally:
+        os.close(handle)

@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -19,7 +20,7 @@ import pytest
 
 from containerlab.database import Database
 from containerlab.errors import BadArchive, NotFound
-from containerlab.images import ImageConfig, ImageStore, Provenance, Rootfs
+from containerlab.images import ImageConfig, ImageStore, Provenance, Rootfs, trees
 from containerlab.images.layers import chain_id
 
 OVERLAY = pytest.mark.root  # the namespaces of a plain user are tried in test_rootless.py
@@ -331,3 +332,44 @@ def test_threads_that_make_and_remove_the_same_layers(store: ImageStore, new_arc
         thread.join()
     assert errors == []
     assert store.check() == []
+
+
+@OVERLAY
+def test_store_folder_with_the_signs_overlayfs_splits_at(tmp_path: Path, new_archive) -> None:
+    folder = tmp_path / "a,b:c\\d e"
+    folder.mkdir()
+    store = reopened(folder)
+    base = store.layers.unpack(new_archive().file("f", b"x").stream(), None)
+    upper = folder / "upper"
+    upper.mkdir()
+    with store.layers.mounted(base.chain_id, upper) as fd:
+        os.unlink("f", dir_fd=fd)
+    assert (upper / "f").lstat().st_rdev == 0
+
+
+def test_sockets_in_an_upper_directory_are_no_part_of_the_layer(store: ImageStore, store_folder: Path) -> None:
+    upper = store_folder / "upper"
+    (upper / "run").mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as listener:
+        here = os.open(upper / "run", os.O_PATH)
+        listener.bind(f"/proc/self/fd/{here}/s")
+        os.close(here)
+    layer = store.layers.commit(upper, None)
+    assert list((store.layers.diff(layer.chain_id) / "run").iterdir()) == []
+
+
+def test_removal_changes_nothing_outside(store_folder: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir(mode=0o755)
+    (outside / "f").write_text("x")
+    tree = tmp_path / "tree"
+    (tree / "d/e").mkdir(parents=True)
+    (tree / "d/e/l").symlink_to(outside)
+    (tree / "d/l").symlink_to(outside / "f")
+    (tree / "d/e").chmod(0)
+    with trees.directory(tmp_path) as fd:
+        trees.remove_at(fd, b"tree")
+        trees.remove_at(fd, b"tree")
+    assert not tree.exists()
+    assert stat.S_IMODE(outside.stat().st_mode) == 0o755
+    assert (outside / "f").read_text() == "x"

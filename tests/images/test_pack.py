@@ -150,3 +150,42 @@ def test_link_in_place_of_a_file_isnt_followed(tmp_path: Path) -> None:
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree/l").symlink_to(secret)
     assert b"outside" not in packed(tmp_path / "tree")
+
+
+def test_file_named_like_a_whiteout_cant_be_in_a_layer(tmp_path: Path) -> None:
+    (tmp_path / ".wh.x").write_text("")
+    assert len(packed(tmp_path)) == 512 + 1024
+    with pytest.raises(InvalidParameter, match="can't be kept in a layer"):
+        packed(tmp_path, whiteouts=True)
+
+
+def test_tree_that_changes_meanwhile(tmp_path: Path) -> None:
+    """A container renames and removes while its files are read: what is read is a whole archive."""
+    import threading
+
+    top = tmp_path / "live"
+    (top / "d").mkdir(parents=True)
+    (tmp_path / "secret").write_text("outside")
+    stop = threading.Event()
+
+    def change() -> None:
+        while not stop.is_set():
+            (top / "d/f").write_text("inside" * 1000)
+            (top / "d/g").symlink_to(tmp_path / "secret")
+            (top / "d/g").replace(top / "d/f")
+            (top / "d").rename(top / "e")
+            (top / "d").symlink_to(tmp_path)
+            (top / "d").unlink()
+            (top / "e").rename(top / "d")
+            (top / "d/f").unlink()
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        for _ in range(300):
+            data = packed(top)
+            assert b"outside" not in data
+            tarfile.TarFile(fileobj=io.BytesIO(data)).getnames()
+    finally:
+        stop.set()
+        thread.join()

@@ -64,6 +64,7 @@ def test_names_are_normalised(text: str, canonical: str, familiar: str) -> None:
         ("a@sha256:" + "a" * 32, "invalid checksum digest length"),
         ("a@sha256:" + "A" * 64, "invalid checksum digest format"),
         ("a@md5:" + "a" * 32, "unsupported digest algorithm"),
+        ("a-" * 50_000, "invalid reference format"),
         ("a" * 256, "repository name must not be more than 255 characters"),
         ("0" * 64, "invalid repository name (" + "0" * 64 + "), cannot specify 64-byte hexadecimal strings"),
     ],
