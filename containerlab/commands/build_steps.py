@@ -89,14 +89,13 @@ class BuildLog:
         self.own = True
         number = int(facts["step"])
         if not self.steps or self.steps[-1].number != number:
-            self._begin(Step(number, int(facts["total"]), str(facts["instruction"]), int(facts.get("line") or 0)))
+            self._begin(Step(number, int(facts["total"]), str(facts["instruction"])))
         step = self.steps[-1]
+        step.line = int(facts.get("line") or 0)
         step.cached = bool(facts.get("cached")) or step.cached
-        if facts.get("seconds") is not None:
-            step.seconds = float(facts["seconds"])
-        if facts.get("size") is not None:
-            step.size = int(facts["size"])
         if facts.get("status") in ("done", "error") and step.status == "start":
+            step.seconds = None if facts.get("seconds") is None else float(facts["seconds"])
+            step.size = None if facts.get("size") is None else int(facts["size"])
             self._end(step, str(facts["status"]))
 
     def _stream(self, text: str) -> None:
@@ -112,9 +111,12 @@ class BuildLog:
             self._text.append(text)
 
     def _is_head(self, number: int, total: int) -> bool:
-        """A program may print such a line too: a head is the step that is due, of as many as the others were of."""
-        if self.own:
-            return bool(self.steps) and (number, total) == (self.steps[-1].number, self.steps[-1].total)
+        """A program may print such a line too: a head is the step that is due, of as many as the others were of.
+
+        Where the engine tells its steps itself, a step that still runs has no other's head in its text.
+        """
+        if self.own and self.steps[-1].status == "start":
+            return False
         return number == len(self.steps) + 1 and all(step.total == total for step in self.steps)
 
     def _begin(self, step: Step) -> None:

@@ -48,19 +48,24 @@ def test_steps_are_read_from_dockers_text() -> None:
 
 
 def test_the_engines_own_messages_say_line_time_and_size() -> None:
-    facts = {"step": 1, "total": 1, "line": 4, "instruction": "RUN echo one"}
+    first = {"step": 1, "total": 2, "line": 2, "instruction": "FROM lab/busybox"}
+    second = {"step": 2, "total": 2, "line": 4, "instruction": "RUN echo one"}
     log = fed(
         [
-            {"containerlab": {**facts, "status": "start"}},
-            {"stream": "Step 1/1 : RUN echo one\n"},
-            {"stream": "one\n"},
-            {"containerlab": {**facts, "status": "done", "cached": False, "seconds": 0.25, "size": 1200}},
+            {"stream": "Step 1/2 : FROM lab/busybox\n"},
+            {"containerlab": {**first, "status": "start", "seconds": 0.0, "size": 0}},
+            {"containerlab": {**first, "status": "done", "cached": False, "seconds": 0.001, "size": 0}},
+            {"stream": " ---> 70848f071e76\n"},
+            {"stream": "Step 2/2 : RUN echo one\n"},
+            {"containerlab": {**second, "status": "start", "seconds": 0.0, "size": 0}},
+            {"stream": "Step 2/2 : RUN echo one\none\n"},
+            {"containerlab": {**second, "status": "done", "cached": False, "seconds": 0.25, "size": 1200}},
         ]
     )
-    assert len(log.steps) == 1
-    step = log.steps[0]
-    assert (step.line, step.seconds, step.size, step.output) == (4, 0.25, 1200, "one\n")
-    assert step.facts() == "0.25 s, 1.2kB"
+    assert [(step.number, step.line, step.seconds) for step in log.steps] == [(1, 2, 0.001), (2, 4, 0.25)]
+    assert log.steps[0].output == ""
+    assert log.steps[1].output == "Step 2/2 : RUN echo one\none\n"
+    assert log.steps[1].facts() == "0.25 s, 1.2kB"
 
 
 def test_a_failure_marks_its_step() -> None:
