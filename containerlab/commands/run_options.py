@@ -79,9 +79,7 @@ _PROGRAM = [
     _flag("--replace", help="First remove the container that has this --name, running or not."),
     _flag("-i", "--interactive", help="Keep the program's standard input open."),
     _flag("-t", "--tty", help="Give the program a terminal of its own."),
-    _many(
-        "-e", "--env", metavar="K=V", help="Set an environment variable; in a notebook K=@name takes a Python variable."
-    ),
+    _many("-e", "--env", metavar="K=V", help="Set an environment variable; K=@name takes a Python variable."),
     _many("--env-file", type=click.Path(path_type=Path), help="Read environment variables from a file."),
     click.option("-w", "--workdir", metavar="DIR", help="Start in this folder of the container."),
     click.option("-u", "--user", metavar="USER[:GROUP]", help="Run as this user of the container."),
@@ -97,11 +95,11 @@ _PROGRAM = [
 ]
 _FILES = [
     _many("-v", "--volume", metavar="HOST:DIR[:ro]", help="Show a folder of the host inside (a bind mount)."),
-    _many("--mount", type=values.MOUNT, help="The same, spelled out: type=bind,src=DIR,dst=DIR[,ro]."),
+    _many("--mount", type=values.MOUNT, metavar="MOUNT", help="The same, spelled out: type=bind,src=DIR,dst=DIR[,ro]."),
     _many("--tmpfs", metavar="DIR[:OPTIONS]", help="An empty folder in memory."),
     _flag("--read-only", help="Make the container's root file system read-only."),
     click.option("--shm-size", type=values.BYTES, help="Size of /dev/shm (64m)."),
-    _many("--device", type=values.DEVICE, help="Let the container use a device of the host."),
+    _many("--device", type=values.DEVICE, metavar="HOST[:DIR[:rwm]]", help="Let it use a device of the host."),
 ]
 _LIMITS = [
     click.option("-m", "--memory", type=values.BYTES, help="Memory limit, as in 64m."),
