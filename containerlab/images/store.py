@@ -149,8 +149,8 @@ class ImageStore:
         from containerlab.images import embedded
 
         rows = self._database.rows("SELECT reference FROM tags")
-        known = {Reference.parse(row["reference"]).familiar() for row in rows} | set(embedded.NAMES)
-        near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.5)
+        known = {_short(Reference.parse(row["reference"]).familiar()) for row in rows} | set(embedded.NAMES)
+        near = difflib.get_close_matches(_short(name), sorted(known), n=3, cutoff=0.5)
         return f"Did you mean {' or '.join(near)}?" if near else ""
 
     # -- writing ---------------------------------------------------------------------------------
@@ -246,6 +246,10 @@ class ImageStore:
     def _tags(self, image_id: str) -> _Tags:
         rows = self._database.rows("SELECT reference FROM tags WHERE image_id = ? ORDER BY reference", image_id)
         return [Reference.parse(row["reference"]) for row in rows]
+
+
+def _short(name: str) -> str:
+    return name.removesuffix(":latest")
 
 
 def _parsed(ref: Reference | str) -> Reference:

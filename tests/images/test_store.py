@@ -54,6 +54,10 @@ def test_near_names_are_the_hint(store: ImageStore, image: Image) -> None:
     with pytest.raises(NoSuchImage) as caught:
         store.resolve("ap:1")
     assert caught.value.hint == "Did you mean app:1?"
+    store.tag(image.id, "base")
+    with pytest.raises(NoSuchImage) as caught:
+        store.resolve("bsae")
+    assert caught.value.hint == "Did you mean base?"
     with pytest.raises(NoSuchImage) as caught:
         store.resolve("lab/busibox")
     assert "lab/busybox" in caught.value.hint
