@@ -145,19 +145,21 @@ class Context:
 
     # -- finding ----------------------------------------------------------------------------------------
 
-    def find(self, pattern: str) -> list[Entry]:
-        """What a source of COPY or ADD names, links followed; several with wildcards, never none.
+    def find(self, pattern: str) -> list[tuple[str, Entry]]:
+        """What a source of COPY or ADD names: (name as asked, entry with links followed). Never none.
 
         Raises NotFound, OutsideContext, and ValueError for a pattern that breaks the grammar.
         """
         _refuse_outside(pattern)
         parts = [part for part in pattern.split("/") if part not in ("", ".")]
         if not has_wildcard(pattern):
-            return [self._follow(parts)]
+            found_one = self._follow(parts)
+            return [(next((part for part in reversed(parts) if part != ".."), found_one.name), found_one)]
         paths = [""]
         for part in parts:
             paths = [found for path in paths for found in self._step(path, part)]
-        found = [self._follow(path.split("/")) for path in sorted(paths, key=os.fsencode)]
+        paths.sort(key=os.fsencode)
+        found = [(path.rpartition("/")[2], self._follow(path.split("/"))) for path in paths]
         if not found:
             raise NotFound("no source files were specified")
         return found
@@ -188,13 +190,13 @@ class Context:
     def _step(self, directory: str, part: str) -> list[str]:
         """The names in ``directory`` that ``part`` of a pattern matches, as paths; links aren't entered."""
         prefix = f"{directory}/" if directory else ""
-        if not has_wildcard(part):
-            return [prefix + unescape(part)]
-        expression = compile_pattern(part)
         try:
+            if not has_wildcard(part.replace("\\", "")):
+                return [self._entry(prefix + unescape(part)).path]
             children = self._children(directory)
-        except (NotADirectoryError, FileNotFoundError, OutsideContext):
+        except (NotADirectoryError, FileNotFoundError, InvalidParameter):
             return []
+        expression = compile_pattern(part)
         return [child.path for child in children if expression.fullmatch(child.name) and self._visible(child)]
 
     def _visible(self, entry: Entry) -> bool:

@@ -90,10 +90,7 @@ def _plan(planning: Planning, instruction: Copy | Add, *, unpack: bool) -> Step:
 
 def _find(context: Context, instruction: Instruction, pattern: str) -> list[_Source]:
     try:
-        entries = context.find(pattern)
-        named = pattern.rstrip("/").rpartition("/")[2]
-        single = len(entries) == 1 and named not in ("", ".", "..") and not any(c in named for c in "*?[\\")
-        return [_Source(named if single else each.name, each, b"", context.digest(each)) for each in entries]
+        return [_Source(name, entry, b"", context.digest(entry)) for name, entry in context.find(pattern)]
     except ValueError as error:
         raise instruction.node.error(f"bad pattern {pattern!r}: {error}") from None
     except (NotFound, InvalidParameter) as error:
@@ -113,7 +110,7 @@ def _heredoc(planning: Planning, instruction: Copy | Add, heredoc: Heredoc) -> _
             node = instruction.node
             raise node.source.error(error.message, type(node.place)(line)) from None
     data = text.encode("utf-8", "surrogateescape")
-    return _Source(heredoc.name, None, data, f"file:{hashlib.sha256(data).hexdigest()}")
+    return _Source(posixpath.basename(heredoc.name), None, data, f"file:{hashlib.sha256(data).hexdigest()}")
 
 
 def _absolute(workdir: str, path: str) -> str:

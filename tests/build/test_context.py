@@ -34,11 +34,11 @@ def context(folder: Path) -> Iterator[Context]:
 
 
 def paths(context: Context, pattern: str) -> list[str]:
-    return [entry.path for entry in context.find(pattern)]
+    return [entry.path for _, entry in context.find(pattern)]
 
 
 def below(context: Context, path: str) -> list[str]:
-    return [entry.path for entry in context.walk(context.find(path)[0])]
+    return [entry.path for entry in context.walk(context.find(path)[0][1])]
 
 
 def test_a_source_is_found_by_name_and_by_wildcard(context: Context) -> None:
@@ -47,6 +47,8 @@ def test_a_source_is_found_by_name_and_by_wildcard(context: Context) -> None:
     assert paths(context, "*.txt") == ["a.txt", "b.txt"]
     assert paths(context, "s*/*.py") == ["src/main.py"]
     assert paths(context, "[ab].t?t") == ["a.txt", "b.txt"]
+    assert paths(context, "*/main.py") == ["src/main.py"]
+    assert paths(context, "src/main\\.p?") == ["src/main.py"]
     assert paths(context, ".") == [""]
 
 
@@ -138,7 +140,7 @@ def test_a_dockerfile_outside_or_behind_a_link_to_the_outside_is_not_read(folder
 
 def digest(folder: Path, path: str = ".") -> str:
     with Context.from_directory(folder) as context:
-        return context.digest(context.find(path)[0])
+        return context.digest(context.find(path)[0][1])
 
 
 def test_a_digest_depends_on_names_modes_and_contents_not_on_times(folder: Path) -> None:
@@ -209,7 +211,7 @@ def test_the_same_folder_has_the_same_digest_as_directory_and_as_tar(folder: Pat
         archive.add(folder, arcname=".")
     out.seek(0)
     with Context.from_tar(out, tmp_path / "scratch") as context:
-        assert context.digest(context.find("src")[0]) == digest(folder, "src")
+        assert context.digest(context.find("src")[0][1]) == digest(folder, "src")
 
 
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,214 @@
+"""The cache: what is found again, what is not, and what a stopped build leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from containerlab.build import BuildOptions, Context
+from containerlab.errors import BuildFailed, StorageFull
+from tests.build.conftest import Built, Site, run
+
+pytestmark = pytest.mark.root
+
+COPIES = "FROM base\nCOPY a /a\nENV x=1\nCOPY b /b\nLABEL l=1\n"
+
+
+@pytest.fixture
+def files(site: Site) -> Site:
+    site.write(a="a", b="b")
+    return site
+
+
+def test_the_same_build_again_is_all_cached_and_the_same_image(files: Site) -> None:
+    first = files.build(COPIES, tags=("x:1",))
+    second = files.build(COPIES, tags=("x:1",))
+    assert first.cached == [False] * 5
+    assert second.cached == [False, True, True, True, True]
+    assert second.ok().id == first.ok().id
+    assert second.text.count(" ---> Using cache\n") == 4
+
+
+def test_a_changed_file_rebuilds_from_its_own_step_on(files: Site) -> None:
+    files.build(COPIES)
+    files.write(b="changed")
+    assert files.build(COPIES).cached == [False, True, True, False, False]
+
+
+def test_a_touched_file_rebuilds_nothing(files: Site) -> None:
+    files.build(COPIES)
+    os.utime(files.context / "a", (1, 1))
+    assert all(files.build(COPIES).cached[1:])
+
+
+def test_a_changed_file_that_no_step_reads_rebuilds_nothing(files: Site) -> None:
+    files.build(COPIES)
+    files.write(other="new")
+    assert all(files.build(COPIES).cached[1:])
+
+
+def test_a_changed_instruction_rebuilds_what_follows(files: Site) -> None:
+    files.build(COPIES)
+    assert files.build(COPIES.replace("x=1", "x=2")).cached == [False, True, False, False, False]
+
+
+def test_only_an_argument_that_is_used_counts(files: Site) -> None:
+    dockerfile = "FROM base\nCOPY a /a\nARG v\nCOPY b /b\nENV e=$v\n"
+    files.build(dockerfile, build_args={"v": "1"})
+    assert files.build(dockerfile, build_args={"v": "2"}).cached == [False, True, True, True, False]
+
+
+def test_no_cache_executes_every_step_and_is_remembered(files: Site) -> None:
+    files.build(COPIES)
+    again = files.build(COPIES, no_cache=True)
+    assert again.cached == [False] * 5
+    assert files.build(COPIES).ok().id == again.ok().id
+
+
+def test_a_record_without_its_layer_does_not_count(files: Site) -> None:
+    image = files.build(COPIES).ok()
+    files.images.remove(image.id)
+    rebuilt = files.build(COPIES)
+    assert rebuilt.cached[1] is False
+    assert files.read(rebuilt.ok(), "/b") == "b"
+
+
+def test_another_base_of_the_same_name_finds_nothing(files: Site) -> None:
+    files.build(COPIES)
+    other = files.build("FROM base\nENV other=1\n", tags=("base:latest",)).ok()
+    assert files.images.resolve("base").id == other.id
+    assert files.build(COPIES).cached == [False] * 5
+
+
+def test_an_image_that_claims_a_history_gives_no_cache(files: Site) -> None:
+    image = files.build("FROM base\nCOPY a /a\n").ok()
+    files.database.rows("DELETE FROM build_cache")
+    assert files.build("FROM base\nCOPY a /a\n").cached == [False, False]
+    assert image.chain_ids == files.build("FROM base\nCOPY a /a\n").ok().chain_ids
+
+
+def test_a_cancelled_build_kills_its_step_and_leaves_nothing(files: Site) -> None:
+    async def work() -> tuple[Built, float, list[str]]:
+        (files.context / "Dockerfile").write_text("FROM base\nCOPY a /a\nRUN echo started; sleep 600\n")
+        builder, client = await files.connected()
+        built = Built()
+        with Context.from_directory(files.context) as context:
+            task = asyncio.ensure_future(builder.build(context, BuildOptions(), built.messages.append))
+            while "started" not in built.text:
+                await asyncio.sleep(0.01)
+            begun = time.monotonic()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        took = time.monotonic() - begun
+        left = (await client.call("list"))["containers"]
+        client.close()
+        return built, took, left
+
+    _, took, left = run(work())
+    assert took < 5
+    assert left == []
+    assert list((files.store / "builds").iterdir()) == []
+    assert files.database.rows("SELECT * FROM layer_pins") == []
+    again = files.build("FROM base\nCOPY a /a\nRUN echo done\n")
+    assert again.cached == [False, True, False]
+
+
+def test_output_comes_while_the_step_runs(files: Site) -> None:
+    async def work() -> list[tuple[float, str]]:
+        (files.context / "Dockerfile").write_text("FROM base\nRUN echo one; sleep 0.5; echo two\n")
+        builder, client = await files.connected()
+        seen: list[tuple[float, str]] = []
+        with Context.from_directory(files.context) as context:
+            await builder.build(context, BuildOptions(), lambda m: seen.append((time.monotonic(), m.get("stream", ""))))
+        client.close()
+        return seen
+
+    times = {text: at for at, text in run(work())}
+    assert times["two\n"] - times["one\n"] > 0.3
+
+
+def test_two_builds_at_once_do_not_disturb_each_other(files: Site) -> None:
+    async def work() -> list[str]:
+        builder, client = await files.connected()
+        (files.context / "Dockerfile").write_text("FROM base\nCOPY a /a\nRUN cat /a > /out; sleep 0.1\n")
+
+        async def one() -> str:
+            with Context.from_directory(files.context) as context:
+                return (await builder.build(context, BuildOptions(), lambda _: None)).id
+
+        ids = await asyncio.gather(*(one() for _ in range(4)))
+        client.close()
+        return list(ids)
+
+    for image_id in run(work()):
+        assert files.read(files.images.get(image_id), "/out") == "a"
+
+
+def test_what_a_killed_engine_left_is_swept(files: Site) -> None:
+    left = files.store / "builds" / ("f" * 64)
+    (left / "scratch" / "upper" / "deep").mkdir(parents=True)
+    chain = files.images.resolve("base").chain_id
+    assert chain is not None
+    files.images.layers.pin(chain, left.name)
+    files.build("FROM base\n").ok()
+    assert not left.exists()
+    assert files.database.rows("SELECT * FROM layer_pins") == []
+
+
+def test_a_secret_looking_build_argument_is_in_no_table(files: Site) -> None:
+    files.build("FROM base\nCOPY a /a\n", build_args={"HTTP_PROXY": "http://user:hunter2@proxy"})
+    for path in files.store.glob("db.sqlite*"):
+        assert b"hunter2" not in path.read_bytes()
+
+
+def test_a_full_disk_is_an_error_and_nothing_half_written_is_taken_for_whole(files: Site) -> None:
+    size = 8 << 20
+    files.write(big=os.urandom(size))
+    with SmallStore(files, size) as small:
+        built = small.build("FROM base\nCOPY a /a\nCOPY big /big\n")
+        assert isinstance(built.error, StorageFull)
+        assert "no space left" in str(built.error)
+        assert built.messages[-1]["error"] == str(built.error)
+        assert list((small.store / "builds").iterdir()) == []
+        again = small.build("FROM base\nCOPY a /a\nENV fits=1\n")
+        assert again.cached == [False, True, False]
+
+
+class SmallStore:
+    """A second site whose store is a small tmpfs."""
+
+    def __init__(self, site: Site, size: int) -> None:
+        self._folder, self._size = Path(f"{site.folder}-small"), size
+
+    def __enter__(self) -> Site:
+        from containerlab.runtime import syscalls
+
+        self._folder.mkdir()
+        syscalls.mount("tmpfs", str(self._folder), "tmpfs", 0, f"size={self._size}")
+        self._site = Site(self._folder)
+        self._site.start_supervisor()
+        self._site.add_base()
+        self._site.write(a="a")
+        big = self._folder.with_name(self._folder.name.removesuffix("-small")) / "context" / "big"
+        self._site.context.rmdir() if not any(self._site.context.iterdir()) else None
+        self._site.context = big.parent
+        return self._site
+
+    def __exit__(self, *_: object) -> None:
+        from containerlab.runtime import syscalls
+
+        self._site.close()
+        syscalls.umount2(str(self._folder), 2)
+        self._folder.rmdir()
+
+
+def test_a_disk_that_fills_inside_a_run_fails_that_run(files: Site) -> None:
+    with SmallStore(files, 8 << 20) as small:
+        built = small.build("FROM base\nCOPY a /a\nRUN head -c 20000000 /dev/zero > /fill || exit 7\n")
+        assert isinstance(built.error, BuildFailed | StorageFull)
+        assert small.build("FROM base\nCOPY a /a\n").cached == [False, True]
