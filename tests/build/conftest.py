@@ -22,6 +22,7 @@ import containerlab
 from containerlab.build import Builder, BuildOptions, Context
 from containerlab.database import Database
 from containerlab.images import ContainerConfig, History, Image, ImageConfig, ImageStore
+from containerlab.runtime import syscalls
 from containerlab.runtime.client import SupervisorClient
 
 T = TypeVar("T")
@@ -30,6 +31,9 @@ _APPLETS = (
     "cat chmod chown cp echo env id ln ls mkdir mv pwd readlink rm seq sh sleep stat tail test touch true tr wc yes"
 )
 _LIMIT_S = 10
+_MNT_DETACH = 2
+
+SMALL_STORE = 32 << 20
 
 
 @dataclass
@@ -199,6 +203,31 @@ def base_config(images: ImageStore, chain: str) -> ImageConfig:
 def site() -> Iterator[Site]:
     """Made on a short path (a socket's has 108 bytes), and removed whatever a build left."""
     folder = Path(tempfile.mkdtemp(prefix="cl-build-", dir="/tmp"))
+    try:
+        yield from _opened(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def small_site() -> Iterator[Site]:
+    """A site whose store is a tmpfs of ``SMALL_STORE`` bytes; its context lies outside it."""
+    folder = Path(tempfile.mkdtemp(prefix="cl-build-", dir="/tmp"))
+    try:
+        (folder / "site").mkdir()
+        syscalls.mount("tmpfs", str(folder / "site"), "tmpfs", 0, f"size={SMALL_STORE}")
+        try:
+            for opened in _opened(folder / "site"):
+                opened.context = folder / "context"
+                opened.context.mkdir()
+                yield opened
+        finally:
+            syscalls.umount2(str(folder / "site"), _MNT_DETACH)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _opened(folder: Path) -> Iterator[Site]:
     made = Site(folder)
     try:
         made.start_supervisor()
@@ -206,4 +235,3 @@ def site() -> Iterator[Site]:
         yield made
     finally:
         made.close()
-        shutil.rmtree(folder, ignore_errors=True)

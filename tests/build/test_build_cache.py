@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from pathlib import Path
 
 import pytest
 
 from containerlab.build import BuildOptions, Context
 from containerlab.errors import BuildFailed, StorageFull
-from tests.build.conftest import Built, Site, run
+from tests.build.conftest import SMALL_STORE, Built, Site, run
 
 pytestmark = pytest.mark.root
 
@@ -166,49 +165,22 @@ def test_a_secret_looking_build_argument_is_in_no_table(files: Site) -> None:
         assert b"hunter2" not in path.read_bytes()
 
 
-def test_a_full_disk_is_an_error_and_nothing_half_written_is_taken_for_whole(files: Site) -> None:
-    size = 8 << 20
-    files.write(big=os.urandom(size))
-    with SmallStore(files, size) as small:
-        built = small.build("FROM base\nCOPY a /a\nCOPY big /big\n")
-        assert isinstance(built.error, StorageFull)
-        assert "no space left" in str(built.error)
-        assert built.messages[-1]["error"] == str(built.error)
-        assert list((small.store / "builds").iterdir()) == []
-        again = small.build("FROM base\nCOPY a /a\nENV fits=1\n")
-        assert again.cached == [False, True, False]
+def test_a_full_disk_is_an_error_and_nothing_half_written_is_taken_for_whole(small_site: Site) -> None:
+    with open(small_site.context / "big", "wb") as big:
+        big.truncate(SMALL_STORE)
+    small_site.write(a="a")
+    built = small_site.build("FROM base\nCOPY a /a\nCOPY big /big\n")
+    assert isinstance(built.error, StorageFull)
+    assert "no space left" in str(built.error)
+    assert built.messages[-1]["error"] == str(built.error)
+    assert list((small_site.store / "builds").iterdir()) == []
+    again = small_site.build("FROM base\nCOPY a /a\nENV fits=1\n")
+    assert again.cached == [False, True, False]
+    assert small_site.read(again.ok(), "/a") == "a"
 
 
-class SmallStore:
-    """A second site whose store is a small tmpfs."""
-
-    def __init__(self, site: Site, size: int) -> None:
-        self._folder, self._size = Path(f"{site.folder}-small"), size
-
-    def __enter__(self) -> Site:
-        from containerlab.runtime import syscalls
-
-        self._folder.mkdir()
-        syscalls.mount("tmpfs", str(self._folder), "tmpfs", 0, f"size={self._size}")
-        self._site = Site(self._folder)
-        self._site.start_supervisor()
-        self._site.add_base()
-        self._site.write(a="a")
-        big = self._folder.with_name(self._folder.name.removesuffix("-small")) / "context" / "big"
-        self._site.context.rmdir() if not any(self._site.context.iterdir()) else None
-        self._site.context = big.parent
-        return self._site
-
-    def __exit__(self, *_: object) -> None:
-        from containerlab.runtime import syscalls
-
-        self._site.close()
-        syscalls.umount2(str(self._folder), 2)
-        self._folder.rmdir()
-
-
-def test_a_disk_that_fills_inside_a_run_fails_that_run(files: Site) -> None:
-    with SmallStore(files, 8 << 20) as small:
-        built = small.build("FROM base\nCOPY a /a\nRUN head -c 20000000 /dev/zero > /fill || exit 7\n")
-        assert isinstance(built.error, BuildFailed | StorageFull)
-        assert small.build("FROM base\nCOPY a /a\n").cached == [False, True]
+def test_a_disk_that_fills_inside_a_run_fails_that_run(small_site: Site) -> None:
+    small_site.write(a="a")
+    built = small_site.build("FROM base\nCOPY a /a\nRUN head -c 99999999 /dev/zero > /fill || exit 7\n")
+    assert isinstance(built.error, BuildFailed | StorageFull)
+    assert small_site.build("FROM base\nCOPY a /a\n").cached == [False, True]
