@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Context", "Terminal", "pass_context"]
+__all__ = ["Context", "Live", "Terminal", "pass_context"]
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +20,9 @@ def _connect() -> Any:
     from containerlab.client import connect
 
     return connect()
+
+
+Live = Callable[[Callable[[], Any], float], Any]
 
 
 class Terminal(Protocol):
@@ -40,6 +43,7 @@ class Context:
     ``body`` is a cell's text and ``stdin_fd`` a descriptor: what ``-i`` reads, the first that is there. ``variables``
     are the Python variables that ``@name`` takes (None: ``@`` has no meaning, as in a terminal). ``notebook`` changes
     what an interrupt does: it stops what the verb started, where a terminal passes the signal on as Docker does.
+    ``live`` shows a table that is read again and again, for so many seconds.
     """
 
     output: Output = field(default_factory=Silent)
@@ -49,6 +53,7 @@ class Context:
     terminal: Terminal | None = None
     variables: Mapping[str, Any] | None = None
     notebook: bool = False
+    live: Live | None = None
 
     @cached_property
     def client(self) -> Any:

@@ -46,17 +46,26 @@ _COLUMNS = [
 @click.command("events", help="What the engine does: live in a terminal, so far in a notebook.")
 @click.option("--since", type=MOMENT, help="From then on: 10m, or 2026-01-31T12:00:00.")
 @click.option("--until", type=MOMENT, help="Up to then; without it, a terminal shows events until it is interrupted.")
+@click.option("--for", "span", type=click.FloatRange(0, 600), metavar="SECONDS", help="From now on, for so long.")
 @click.option("-f", "--filter", "filters", multiple=True, metavar="K=V", help="As in type=container, event=start.")
 @click.option("--format", "form", metavar="TEMPLATE", help="One line each, as in '{{.Action}}', or json.")
 @pass_context
 def events_command(
-    context: Context, since: float | None, until: float | None, filters: tuple[str, ...], form: str | None
+    context: Context,
+    since: float | None,
+    until: float | None,
+    span: float | None,
+    filters: tuple[str, ...],
+    form: str | None,
 ) -> Result:
     wanted: dict[str, list[str]] = {}
     for word in filters:
         for key, value in pairs([word], "--filter").items():
             wanted.setdefault(key, []).append(value)
-    if context.notebook:
+    if span is not None:
+        since = time.time() if since is None else since
+        until = time.time() + span
+    elif context.notebook:
         until = time.time() if until is None else until
         since = 1.0 if since is None else since
     stream = context.client.api.events(

@@ -1,8 +1,8 @@
-"""``top``, ``stats``, ``memory`` and ``timeline``: what a container does and costs right now, and how it began."""
+"""``top``, ``memory`` and ``timeline``: what a container does, what it costs the host, and how it began."""
 
 from __future__ import annotations
 
-__all__ = ["memory_command", "stats_command", "timeline_command", "top_command"]
+__all__ = ["memory_command", "timeline_command", "top_command"]
 
 from typing import Any
 
@@ -11,7 +11,7 @@ import click
 from containerlab.commands import formats, names
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.own_engine import lab_facts
-from containerlab.commands.result import Column, Result, Row, Table
+from containerlab.commands.result import Column, Result, Table
 
 
 @click.command(
@@ -27,83 +27,6 @@ def top_command(context: Context, container: str, ps_options: tuple[str, ...]) -
     titles = answer["Titles"]
     rows = [dict(zip(titles, process, strict=False)) for process in answer["Processes"] or []]
     return Table([Column(title, title) for title in titles], rows, empty="No process runs in it.")
-
-
-def _cpu_percent(now: dict[str, Any]) -> float:
-    """As docker/cli ``container/stats_helpers.go``: of one processor, so that two busy ones are 200."""
-    before, after = now.get("precpu_stats") or {}, now.get("cpu_stats") or {}
-    used = after.get("cpu_usage", {}).get("total_usage", 0) - before.get("cpu_usage", {}).get("total_usage", 0)
-    passed = after.get("system_cpu_usage", 0) - before.get("system_cpu_usage", 0)
-    cpus = after.get("online_cpus") or len(after.get("cpu_usage", {}).get("percpu_usage") or []) or 1
-    return 100.0 * used * cpus / passed if used > 0 and passed > 0 else 0.0
-
-
-def _memory_used(now: dict[str, Any]) -> int:
-    """Without the page cache that could be given back (``total_inactive_file``, on cgroup v2 ``inactive_file``)."""
-    memory = now.get("memory_stats") or {}
-    details = memory.get("stats") or {}
-    return max(
-        0, int(memory.get("usage", 0)) - int(details.get("total_inactive_file", details.get("inactive_file", 0)))
-    )
-
-
-def _stats_row(identifier: str, name: str, now: dict[str, Any]) -> Row:
-    limit = int((now.get("memory_stats") or {}).get("limit", 0))
-    used = _memory_used(now)
-    return {
-        "id": identifier,
-        "name": name,
-        "cpu_percent": _cpu_percent(now),
-        "memory": used,
-        "limit": limit,
-        "memory_percent": 100.0 * used / limit if limit else 0.0,
-        "pids": int((now.get("pids_stats") or {}).get("current", 0)),
-    }
-
-
-def _percent(amount: float) -> str:
-    return f"{amount:.2f}%"
-
-
-_CLEAR = "\x1b[H\x1b[2J"
-_STATS = [
-    Column("id", "CONTAINER ID", "ID", formats.short_id),
-    Column("name", "NAME", "Name"),
-    Column("cpu_percent", "CPU %", "CPUPerc", _percent, number=True),
-    Column("memory", "MEM USAGE", "MemUsage", formats.size, number=True),
-    Column("limit", "LIMIT", "MemLimit", lambda limit: formats.size(limit) if limit else "none", number=True),
-    Column("memory_percent", "MEM %", "MemPerc", _percent, number=True),
-    Column("pids", "PIDS", "PIDs", number=True),
-]
-
-
-@click.command("stats", help="What running containers use of processor, memory and processes; live in a terminal.")
-@click.option("-a", "--all", "everything", is_flag=True, help="Also containers that don't run.")
-@click.option("--no-stream", is_flag=True, help="One reading, which is what a notebook or a pipe gets anyway.")
-@click.option(
-    "--format", "template", metavar="TEMPLATE", help="One line each, as in '{{.Name}} {{.MemUsage}}', or json."
-)
-@click.argument("containers", nargs=-1)
-@pass_context
-def stats_command(
-    context: Context, everything: bool, no_stream: bool, template: str | None, containers: tuple[str, ...]
-) -> Result:
-    table = _stats(context, containers, everything, template)
-    while context.terminal is not None and not no_stream:
-        context.output.stdout(f"{_CLEAR}{table}\n".encode())
-        table = _stats(context, containers, everything, template)
-    return table
-
-
-def _stats(context: Context, containers: tuple[str, ...], everything: bool, template: str | None) -> Table:
-    """One reading, which takes the engine about a second: a share of the processor needs two moments."""
-    api = context.client.api
-    if containers:
-        chosen = [(api.inspect_container(name)["Id"], name) for name in containers]
-    else:
-        chosen = [(entry["Id"], entry["Names"][0].lstrip("/")) for entry in api.containers(all=everything)]
-    rows = [_stats_row(identifier, name, api.stats(identifier, stream=False)) for identifier, name in chosen]
-    return Table(_STATS, rows, empty="No container is running.", lines=template)
 
 
 @click.command("memory", help="What containers cost the host in memory; for a virtual machine that is all of QEMU.")

@@ -22,6 +22,7 @@ from containerlab.commands import (
     names,
     ps,
     run,
+    stats,
 )
 from containerlab.commands.context import Context
 from containerlab.commands.problems import translate
@@ -39,7 +40,7 @@ SECTIONS: dict[str, list[click.Command]] = {
         ps.ps_command,
         logs.logs_command,
         figures.top_command,
-        figures.stats_command,
+        stats.stats_command,
         inspect.inspect_command,
         events.events_command,
         lifecycle.wait_command,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from containerlab.commands import html, template
+from containerlab.errors import UsageError
 
 Row = dict[str, Any]
 
@@ -85,6 +86,7 @@ class Table(Result):
         self.empty = empty
         self.lines = lines
         self._figure: Callable[[], Any] | None = None
+        self._live: tuple[Callable[[Callable[[], Table], float], Any], Callable[[], Table]] | None = None
 
     def draw(self, figure: Callable[[], Any]) -> None:
         """In a notebook show this figure (anything with a mime bundle), which holds the table beside its picture."""
@@ -94,6 +96,17 @@ class Table(Result):
         if self._figure is None:
             return super()._repr_mimebundle_(include, exclude)
         return dict(self._figure()._repr_mimebundle_(include, exclude))
+
+    def live_by(self, show: Callable[[Callable[[], Table], float], Any] | None, read: Callable[[], Table]) -> None:
+        """Let :meth:`live` show what ``read`` gives, by the front end's own means."""
+        self._live = None if show is None else (show, read)
+
+    def live(self, seconds: float = 600) -> Any:
+        """The same table, read anew every second, with a button that stops it. Raises UsageError outside a notebook."""
+        if self._live is None:
+            raise UsageError("Only `stats` in a notebook can be shown live.")
+        show, read = self._live
+        return show(read, seconds)
 
     @property
     def shown(self) -> list[Column]:

@@ -16,6 +16,7 @@ from containerlab.commands.context import Context
 from containerlab.commands.result import Finished, Result
 from containerlab.errors import UsageError
 from containerlab.notebook.dockerfile import dockerfile_command
+from containerlab.notebook.live import show_live
 from containerlab.notebook.output import CellOutput
 
 _TAKES_A_BODY = ("run", "exec", "start", "attach", "build")
@@ -63,7 +64,7 @@ class ContainerMagics(Magics):  # type: ignore[misc]
         self, words: list[str], body: bytes | None, quiet: bool, *, prog: str, command: Command = registry.tree
     ) -> Result:
         output = CellOutput()
-        context = Context(output=output, body=body, variables=self.shell.user_ns, notebook=True)
+        context = Context(output=output, body=body, variables=self.shell.user_ns, notebook=True, live=show_live)
         try:
             result = registry.invoke(words, context, prog=prog, command=command)
         except KeyboardInterrupt:

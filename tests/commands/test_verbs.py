@@ -281,3 +281,23 @@ def test_a_slip_is_answered_with_what_was_meant(verb: Verb, line: str, words: st
         verb(line)
     assert words in str(caught.value)
     assert "Traceback" not in str(caught.value)
+
+
+def test_stats_for_a_while_is_a_row_a_reading(verb: Verb, name: str) -> None:
+    verb(f"{RUN} -d --name {name} {IMAGE} sleep 100")
+    rows = list(verb(f"stats --for 2.5 {name}"))
+    assert len(rows) >= 2 and [row["at"] for row in rows] == sorted(row["at"] for row in rows)
+
+
+def test_live_is_for_notebooks(verb: Verb, name: str) -> None:
+    verb(f"{RUN} -d --name {name} {IMAGE} sleep 100")
+    with pytest.raises(UsageError, match="notebook"):
+        verb(f"stats {name}").live()
+
+
+def test_events_for_a_while_are_those_from_now_on(context: Context, verb: Verb, name: str) -> None:
+    verb(f"create --network none --name {name} {IMAGE} true")
+    context.notebook = True
+    began = time.monotonic()
+    assert len(verb(f"events --for 0.5 --filter container={name}")) == 0
+    assert time.monotonic() - began < 10
