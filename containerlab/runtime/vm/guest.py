@@ -70,8 +70,7 @@ code=$?
 for folder in /proc/[0-9]*; do
     [ $folder/root -ef /root ] && $b kill -9 ${folder#/proc/} 2>/dev/null
 done
-wait $out $err
-@AFTER@
+@FLUSH@
 echo "exit $code" >&9
 while :; do $b sleep 60; done
 """
@@ -173,9 +172,9 @@ def initramfs(kernel: Kernel, busybox: bytes, spec: dict[str, Any], files: dict[
 
 
 def _init_script(spec: dict[str, Any], modules: list[str], terminal: bool) -> str:
-    streams, after = _PIPES, ""
+    streams, flush = _PIPES, "wait $out $err"
     if terminal:
-        streams, after = "out= err=", "$b stty -F /dev/hvc0 sane"
+        streams, flush = "", "$b stty -F /dev/hvc0 sane"
         size = spec["process"].get("consoleSize")
         if size:
             streams += f"\n$b stty -F /dev/hvc0 rows {int(size['height'])} cols {int(size['width'])}"
@@ -184,7 +183,7 @@ def _init_script(spec: dict[str, Any], modules: list[str], terminal: bool) -> st
         MODULES=" ".join(modules),
         HOSTNAME=shlex.quote(spec.get("hostname") or "localhost"),
         STREAMS=streams,
-        AFTER=after,
+        FLUSH=flush,
     )
 
 
