@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from containerlab.images.config import ContainerConfig, History, ImageConfig, Rootfs
 from containerlab.images.extract import extract
-from containerlab.images.layers import Layer, LayerStore, Provenance
+from containerlab.images.layer import Layer, Provenance
+from containerlab.images.layers import LayerStore
 from containerlab.images.limits import Limits
 from containerlab.images.pack import pack
 from containerlab.images.reference import Reference

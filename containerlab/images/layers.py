@@ -27,10 +27,11 @@ from containerlab.images.compression import ByteSource
 from containerlab.images.extract import Extracted, extract
 from containerlab.images.files import Reserve, no_room
 from containerlab.images.folder import LayerFolder
+from containerlab.images.layer import Layer, Provenance, chain_id
 from containerlab.images.limits import Limits
 from containerlab.images.pack import Writable, pack
 
-__all__ = ["Layer", "LayerStore", "Provenance", "chain_id"]
+__all__ = ["LayerStore"]
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS layers (
@@ -65,32 +66,6 @@ SELECT 1 FROM layers WHERE parent = :chain
 UNION ALL SELECT 1 FROM images WHERE chain_id = :chain
 UNION ALL SELECT 1 FROM layer_pins WHERE chain_id = :chain
 """
-
-
-class Provenance(msgspec.Struct, omit_defaults=True):
-    """Where a layer comes from: the instruction, its Dockerfile and line (from 1; 0: unknown)."""
-
-    created_by: str = ""
-    dockerfile: str = ""
-    line: int = 0
-
-
-class Layer(msgspec.Struct, frozen=True):
-    """One layer. ``size`` is the bytes of its own files; ``squashed`` tells that owners were not kept."""
-
-    chain_id: str
-    diff_id: str
-    parent: str | None
-    size: int
-    provenance: Provenance
-    squashed: bool = False
-
-
-def chain_id(parent: str | None, diff_id: str) -> str:
-    """The OCI chain ID (config.md, "Layer ChainID") of a layer on top of ``parent``."""
-    if parent is None:
-        return diff_id
-    return "sha256:" + hashlib.sha256(f"{parent} {diff_id}".encode()).hexdigest()
 
 
 class LayerStore:
@@ -179,8 +154,9 @@ class LayerStore:
         below = self.chain(parent)
         with self._files.half_made("layer") as half:
             with no_room("a layer"):
-                (half / "diff").mkdir(mode=0o755)
+                (half / "diff").mkdir()
                 with trees.directory(half / "diff") as fd:
+                    os.fchmod(fd, 0o755)  # whatever the umask; the archive may say otherwise
                     done = extract(
                         stream,
                         fd,

@@ -18,7 +18,8 @@ from containerlab.database import Database
 from containerlab.errors import ContainerlabError, InvalidParameter, InvalidReference, NoSuchImage, NotFound
 from containerlab.images.config import ImageConfig, encode, parse_config
 from containerlab.images.content import ContentStore
-from containerlab.images.layers import LayerStore, chain_id
+from containerlab.images.layer import chain_id
+from containerlab.images.layers import LayerStore
 from containerlab.images.limits import CONFIG_BYTES, Limits
 from containerlab.images.reference import DIGEST, Reference
 

@@ -30,7 +30,7 @@ RUN ["/bin/busybox", "sh", "-c", "\\
  $b rm -r gone opt/old; $b mkdir -p opt/old; echo new > opt/old/new; \\
  $b ln a hard; $b ln -s opt link; $b chmod 1777 tmp; $b chown 7:8 a; $b mkdir -m 0500 closed; echo x > closed/f; \\
  $b mknod dev-null c 1 3; $b mkfifo pipe; $b mv moved elsewhere; $b dd if=/dev/zero of=big bs=1024 count=2000"]
-RUN ["/bin/busybox", "sh", "-c", "cd /; /bin/busybox rm link pipe; echo again > a; /bin/busybox mkdir link; echo y > link/y"]
+RUN ["/bin/busybox", "sh", "-c", "b=/bin/busybox; $b rm link pipe; echo again > a; $b mkdir link; echo y > link/y"]
 """
 
 

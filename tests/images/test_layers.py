@@ -21,7 +21,7 @@ import pytest
 from containerlab.database import Database
 from containerlab.errors import BadArchive, NotFound
 from containerlab.images import ImageConfig, ImageStore, Provenance, Rootfs, trees
-from containerlab.images.layers import chain_id
+from containerlab.images.layer import chain_id
 
 OVERLAY = pytest.mark.root  # the namespaces of a plain user are tried in test_rootless.py
 
@@ -223,6 +223,16 @@ def test_pins_children_and_images_keep_a_layer(store: ImageStore, base, new_arch
 
 def test_folder_is_the_owners_alone(store: ImageStore, base) -> None:
     assert stat.S_IMODE((store.layers.folder / base.chain_id[7:]).stat().st_mode) == 0o700
+
+
+def test_umask_of_the_engine_doesnt_show(store: ImageStore, new_archive) -> None:
+    before = os.umask(0o077)
+    try:
+        layer = store.layers.unpack(new_archive().file("a/f", b"x", 0o666).stream(), None)
+    finally:
+        os.umask(before)
+    diff = store.layers.diff(layer.chain_id)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (diff, diff / "a", diff / "a/f")] == [0o755, 0o755, 0o666]
 
 
 # -- crashes -------------------------------------------------------------------------------------
