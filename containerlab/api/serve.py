@@ -180,13 +180,19 @@ async def _until_unused(engine: Engine, app: web.Application, stop: asyncio.Even
 
 
 async def _end_supervisor(run: Path) -> None:
-    """An engine that nobody needs leaves no process behind, unless a container still lives."""
+    """An engine that nobody needs leaves no process behind, unless a container still lives.
+
+    ``shutdown`` waits for the last record: those of containers that don't run are dropped, and made again on use.
+    """
     from containerlab.runtime.client import SupervisorClient
 
     client = await SupervisorClient.connect(run)
     try:
-        listed = await client.call("list")
-        if not any(container["status"] == "running" for container in listed["containers"]):
-            await client.call("shutdown")
+        known = (await client.call("list"))["containers"]
+        if any(container["status"] == "running" for container in known):
+            return
+        for container in known:
+            await client.call("forget", container=container["container"])
+        await client.call("shutdown")
     finally:
         client.close()
