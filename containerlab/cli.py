@@ -6,12 +6,15 @@ __all__ = ["main"]
 
 import os
 import shutil
+import signal
 import sys
 import termios
 import tty
 from collections.abc import Sequence
+from types import FrameType
 from typing import Any
 
+from containerlab.commands.attached import Signalled
 from containerlab.commands.context import Context
 from containerlab.commands.output import StandardOutput
 from containerlab.commands.problems import exit_code_of
@@ -26,6 +29,7 @@ _PIPE_CLOSED = 141
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and give the exit code: the program's own, else 125, 126 and 127 as ``docker run``, else 1."""
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    signal.signal(signal.SIGTERM, _pass_on)
     context = Context(output=StandardOutput(), stdin_fd=_input(), terminal=_terminal())
     try:
         result = invoke(arguments, context)
@@ -41,6 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output is gone (`| head`); the interpreter must not try to flush to it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _PIPE_CLOSED
+
+
+def _pass_on(number: int, frame: FrameType | None) -> None:
+    """``docker run`` gives its container the signals it is sent; a verb that looks on just ends."""
+    raise Signalled(signal.Signals(number).name)
 
 
 def _show(result: Result) -> None:

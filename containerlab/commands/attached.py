@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["LONG_AFTER", "Attachment", "Resizer", "check_terminal"]
+__all__ = ["LONG_AFTER", "Attachment", "Resizer", "Signalled", "check_input"]
 
 import time
 from collections.abc import Callable
@@ -24,8 +24,15 @@ LONG_AFTER = 10.0
 _STOP_SECONDS = 3
 
 
-def check_terminal(context: Context, verb: str, rest: str) -> None:
-    """``-it`` needs a terminal, and a cell has none: say so at once, and what to use. Raises UsageError."""
+def check_input(context: Context, verb: str, rest: str, *, interactive: bool, tty: bool, detach: bool = False) -> None:
+    """What can't be joined to the program's input is said at once, and what to use. Raises UsageError."""
+    if context.body is not None and (detach or tty):
+        option = "-d" if detach else "-t"
+        raise UsageError(
+            f"{option} can't take the cell's text as its input.", hint=f"Leave out {option}, or the cell's text."
+        )
+    if not (interactive and tty) or detach:
+        return
     if context.notebook:
         raise UsageError(
             f"A notebook cell has no terminal for {verb} -it.",
@@ -36,6 +43,14 @@ def check_terminal(context: Context, verb: str, rest: str) -> None:
         raise UsageError(
             f"{verb} -it needs a terminal, and standard input is none.", hint="Leave out -t to pipe input in."
         )
+
+
+class Signalled(KeyboardInterrupt):
+    """A signal other than SIGINT that a terminal's program was sent: it is meant for the container's."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
 
 
 class Resizer:
@@ -103,6 +118,8 @@ class Attachment:
                 if source is not None and source.detached and self.tty:
                     return self._finished(0, detached=True)
                 return self._finished(self._exit_code())
+            except Signalled as received:
+                self._signal(received.name)
             except KeyboardInterrupt:
                 if self.context.notebook:
                     raise

@@ -15,14 +15,13 @@ from typing import Any
 import click
 import docker.errors
 
-from containerlab.commands.attached import Resizer, check_terminal
+from containerlab.commands.attached import Resizer, check_input
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.output import Recorder
 from containerlab.commands.problems import ContainerExited
 from containerlab.commands.result import Finished, Lines, Result
 from containerlab.commands.run_payload import environment
 from containerlab.commands.streams import Frames, Input, hijack, post, pump
-from containerlab.errors import UsageError
 
 
 @dataclass
@@ -49,12 +48,9 @@ class ExecOptions:
 
 def execute(context: Context, options: ExecOptions) -> Result:
     """Run the command, and wait for its end unless detached. Raises ContainerExited in a notebook."""
-    if options.interactive and options.tty and not options.detach:
-        check_terminal(context, "exec", shlex.join([options.container, *options.command]))
-    if context.body is not None:
-        if options.detach:
-            raise UsageError("-d can't take the cell's text as its input.", hint="Leave out -d, or the cell's text.")
-        options.interactive = True
+    rest = shlex.join([options.container, *options.command])
+    check_input(context, "exec", rest, interactive=options.interactive, tty=options.tty, detach=options.detach)
+    options.interactive = options.interactive or context.body is not None
     identifier = _create(context, options)
     if options.detach:
         context.client.api.exec_start(identifier, detach=True)

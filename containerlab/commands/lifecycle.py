@@ -16,7 +16,7 @@ __all__ = [
 import click
 import docker.errors
 
-from containerlab.commands.attached import Attachment, check_terminal
+from containerlab.commands.attached import Attachment, check_input
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.many import each
 from containerlab.commands.problems import ContainerExited, start_failure, translate
@@ -43,8 +43,7 @@ def _attachment(context: Context, name: str, *, interactive: bool) -> Attachment
     facts = context.client.api.inspect_container(name)
     tty = bool(facts["Config"]["Tty"])
     wants_input = interactive and bool(facts["Config"]["OpenStdin"])
-    if tty and wants_input and context.body is None:
-        check_terminal(context, "exec", f"{name} sh")
+    check_input(context, "exec", f"{name} sh", interactive=wants_input, tty=tty)
     return Attachment(
         context,
         facts["Id"],

@@ -11,7 +11,7 @@ from typing import Any
 import click
 import docker.errors
 
-from containerlab.commands.attached import Attachment, check_terminal
+from containerlab.commands.attached import Attachment, check_input
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.problems import ContainerExited, start_failure, translate
 from containerlab.commands.result import Finished, Result, Started
@@ -54,12 +54,9 @@ def run(context: Context, options: RunOptions) -> Result:
 
     Raises StartFailed (exit code 125, 126 or 127) and, in a notebook, ContainerExited for an exit code that isn't 0.
     """
-    if options.interactive and options.tty and not options.detach:
-        check_terminal(context, "run", shlex.join([options.image, *(options.command or ("sh",))]))
-    if context.body is not None and not options.detach:
-        options.interactive = True
-    if context.body is not None and options.detach:
-        raise UsageError("-d can't take the cell's text as its input.", hint="Leave out -d, or the cell's text.")
+    rest = shlex.join([options.image, *(options.command or ("sh",))])
+    check_input(context, "run", rest, interactive=options.interactive, tty=options.tty, detach=options.detach)
+    options.interactive = options.interactive or context.body is not None
     made = create(context, options)
     if options.detach:
         _start(context, made, options)

@@ -46,6 +46,11 @@ def test_the_exit_code_is_the_programs(cli: Cli) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (7, "out\n", "err\n")
 
 
+def test_a_terminal_that_is_asked_for_must_be_there(cli: Cli) -> None:
+    done = cli(*RUN, "-it", IMAGE, "sh", stdin="exit 3")
+    assert done.returncode == 125 and "needs a terminal" in done.stderr
+
+
 def test_input_is_passed_with_i_alone(cli: Cli) -> None:
     assert cli(*RUN, "-i", IMAGE, "cat", stdin="piped").stdout == "piped"
     assert cli(*RUN, IMAGE, "cat", stdin="piped").stdout == ""
@@ -115,6 +120,15 @@ def test_an_interrupt_is_passed_on_then_ends_the_container(
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == 9
     assert not client.api.containers(all=True, filters={"name": name})
+
+
+def test_a_termination_is_passed_on_to_the_program(environment: dict[str, str]) -> None:
+    words = [*PROGRAM, *RUN, IMAGE, "sh", "-c", "trap 'exit 8' TERM; echo up; while :; do sleep 0.1; done"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+        process.terminate()
+        assert process.wait(timeout=20) == 8
 
 
 class Screen:

@@ -122,6 +122,7 @@ def test_exec_with_a_body(shell: TestingShell, name: str) -> None:
         ("%%container ps\nbody", "takes no text below its line"),
         ("%container run 'open quote", "no closing quotation"),
         (f"%%container run -d {IMAGE} sh\nbody", "-d can't take the cell's text"),
+        (f"%%container run -t {IMAGE} sh\nbody", "-t can't take the cell's text"),
         ("%container build -", "%%dockerfile"),
     ],
 )
