@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from containerlab.images import marks
-from containerlab.images._syscalls import RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS, openat2
+from containerlab.images._syscalls import RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, openat2
 from containerlab.images.headers import Entry
 
 __all__ = ["Attributes", "Extracted", "squashed_owner"]
@@ -28,6 +28,7 @@ _RECORD = struct.Struct("<qIH")
 _CAPABILITY = b"security.capability"
 _REFUSED = (errno.EPERM, errno.EOPNOTSUPP, errno.EINVAL, errno.ERANGE, errno.E2BIG)
 _ENOUGH_IDS = 65536
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def squashed_owner() -> tuple[int, int] | None:
@@ -113,7 +114,7 @@ class Attributes:
         like = self._implied(path) if self._implied is not None else None
         ours = (os.geteuid(), os.getegid())
         uid, gid = self._owner or ((like.st_uid, like.st_gid) if like is not None else ours)
-        fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+        fd = os.open(name, _DIRECTORY, dir_fd=parent)
         try:
             os.fchown(fd, uid, gid)
             os.fchmod(fd, stat.S_IMODE(like.st_mode) if like is not None else 0o755)
@@ -127,10 +128,10 @@ class Attributes:
             mtime_ns, mode, length = _RECORD.unpack(head)
             path = self._late.read(length) or b"."
             try:
-                fd = openat2(root_fd, path, os.O_RDONLY | os.O_DIRECTORY, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS)
+                fd = openat2(root_fd, path, _DIRECTORY, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
             except OSError as error:
-                # Replaced since by a later entry, reached through a link, or (for a plain user) below a directory
-                # that was just closed: the archive's own doing.
+                # Replaced since by a later entry, or (for a plain user) below a directory that was just closed:
+                # the archive's own doing.
                 if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES):
                     continue
                 raise

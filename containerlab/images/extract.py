@@ -140,7 +140,7 @@ class _Extraction:
             return
         fd = os.open(".", _DIRECTORY, dir_fd=self._root.directory(path, create=True))
         try:
-            self._attributes.directory(fd, b"/".join(path), entry)
+            self._attributes.directory(fd, b"/".join([*path, b"."]), entry)
         finally:
             os.close(fd)
 

@@ -79,6 +79,16 @@ def test_into_follows_links_within_the_root(root: Path, root_fd: int, archive, c
     assert root.joinpath(*canary.parts[1:], "f").read_text() == "x"
 
 
+def test_directories_reached_through_a_link_get_their_modes_and_times(root: Path, root_fd: int, archive) -> None:
+    (root / "run").mkdir()
+    (root / "srv").symlink_to("/run")
+    archive.dir("./", 0o711, mtime=7).dir("d", 0o555, mtime=5).file("d/f", b"x")
+    extract(archive.stream(), root_fd, into=b"srv")
+    assert [stat.S_IMODE((root / name).stat().st_mode) for name in ("run", "run/d")] == [0o711, 0o555]
+    assert [(root / name).stat().st_mtime for name in ("run", "run/d")] == [7, 5]
+    (root / "run/d").chmod(0o755)
+
+
 def test_whiteout_names_are_ordinary_where_they_mean_nothing(root: Path, root_fd: int, archive) -> None:
     extract(archive.file(".wh.x", b"1").file(".wh..wh..opq", b"2").stream(), root_fd)
     assert (root / ".wh.x").read_text() == "1"
