@@ -1,7 +1,5 @@
-"""A build's context: the only files that COPY and ADD can read, behind one directory descriptor.
+"""A build's context: the only files that COPY and ADD can read, without those that ``.dockerignore`` leaves out.
 
-Every path that a Dockerfile names is walked here part by part, links by their text inside the context, so that nothing
-outside is ever opened; what is opened is opened by its real path, without a link in it (openat2, RESOLVE_NO_SYMLINKS).
 Digests cover names, modes and contents, never times or owners: those differ between two copies of one folder.
 """
 
@@ -10,60 +8,21 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from containerlab.build.dockerfile.parser import MAX_BYTES
 from containerlab.build.dockerignore import Dockerignore
 from containerlab.build.glob import compile_pattern, has_wildcard, unescape
+from containerlab.build.tree import Entry, OutsideContext, Tree, not_found, refuse_outside
 from containerlab.errors import InvalidParameter, NotFound
 from containerlab.images import extract, trees
 from containerlab.images.attributes import squashed_owner
 from containerlab.images.compression import ByteSource
-from containerlab.runtime import constants as c
 from containerlab.runtime.inroot import Root
-from containerlab.runtime.syscalls import openat2
 
 __all__ = ["Context", "Entry", "OutsideContext"]
-
-_MAX_LINKS = 40  # as the kernel's MAXSYMLINKS
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-_CHUNK = 1 << 20
-
-
-class OutsideContext(InvalidParameter):
-    """A path that is, or that leads, outside the build context."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A file of the context; ``path`` is relative to it, real, and empty for the context itself."""
-
-    path: str
-    status: os.stat_result
-
-    @property
-    def name(self) -> str:
-        """The last part of the path."""
-        return self.path.rpartition("/")[2]
-
-    @property
-    def is_directory(self) -> bool:
-        """A directory, not a link to one."""
-        return stat.S_ISDIR(self.status.st_mode)
-
-    @property
-    def is_regular(self) -> bool:
-        """A regular file."""
-        return stat.S_ISREG(self.status.st_mode)
-
-    @property
-    def is_link(self) -> bool:
-        """A symbolic link."""
-        return stat.S_ISLNK(self.status.st_mode)
 
 
 class Context:
@@ -71,6 +30,7 @@ class Context:
 
     def __init__(self, root_fd: int, folder: Path | None = None) -> None:
         self._root, self._folder = root_fd, folder
+        self._tree = Tree(root_fd)
         self._ignore = Dockerignore()
         self._digests: dict[str, str] = {}
 
@@ -136,7 +96,7 @@ class Context:
                 return
 
     def _read(self, name: str) -> bytes | None:
-        _refuse_outside(name)
+        refuse_outside(name)
         try:
             return Root(self._root).read(name, MAX_BYTES)
         except OSError as error:
@@ -150,16 +110,16 @@ class Context:
 
         Raises NotFound, OutsideContext, and ValueError for a pattern that breaks the grammar.
         """
-        _refuse_outside(pattern)
+        refuse_outside(pattern)
         parts = [part for part in pattern.split("/") if part not in ("", ".")]
         if not has_wildcard(pattern):
-            found_one = self._follow(parts)
+            found_one = self._shown(parts)
             return [(next((part for part in reversed(parts) if part != ".."), found_one.name), found_one)]
         paths = [""]
         for part in parts:
             paths = [found for path in paths for found in self._step(path, part)]
         paths.sort(key=os.fsencode)
-        found = [(path.rpartition("/")[2], self._follow(path.split("/"))) for path in paths]
+        found = [(path.rpartition("/")[2], self._shown(path.split("/"))) for path in paths]
         if not found:
             raise NotFound("no source files were specified")
         return found
@@ -174,7 +134,7 @@ class Context:
             if entry is not directory and (not excluded or entry.is_directory):
                 found.append(entry)
             if entry.is_directory and not (excluded and not self._ignore.may_include_below(entry.path)):
-                pending.extend(reversed(self._children(entry.path)))
+                pending.extend(reversed(self._tree.children(entry.path)))
         return self._needed(found)
 
     def _needed(self, entries: list[Entry]) -> list[Entry]:
@@ -192,8 +152,8 @@ class Context:
         prefix = f"{directory}/" if directory else ""
         try:
             if not has_wildcard(part.replace("\\", "")):
-                return [self._entry(prefix + unescape(part)).path]
-            children = self._children(directory)
+                return [self._tree.entry(prefix + unescape(part)).path]
+            children = self._tree.children(directory)
         except (NotADirectoryError, FileNotFoundError, InvalidParameter):
             return []
         expression = compile_pattern(part)
@@ -204,58 +164,26 @@ class Context:
             return True
         return entry.is_directory and bool(self.walk(entry))
 
-    def _follow(self, parts: list[str]) -> Entry:
-        """The entry at a path, its links followed inside the context."""
-        asked = "/".join(parts)
-        real: list[str] = []
-        rest = parts[::-1]
-        links: list[str] = []
-        while rest:
-            part = rest.pop()
-            if part in ("", "."):
-                continue
-            if part == "..":
-                if not real:
-                    raise _leads_outside(asked, links)
-                real.pop()
-                continue
-            path = "/".join([*real, part])
-            try:
-                entry = self._entry(path)
-            except (FileNotFoundError, NotADirectoryError):
-                raise (_leads_outside(asked, links) if _absolute(links) else _not_found(asked)) from None
-            if not entry.is_link:
-                real.append(part)
-                continue
-            target = self.link_target(entry)
-            links.append(target)
-            if len(links) > _MAX_LINKS:
-                looping = InvalidParameter(f"{asked} goes through too many symbolic links")
-                raise _leads_outside(asked, links) if _absolute(links) else looping
-            real = [] if target.startswith("/") else real
-            rest.extend(reversed(target.split("/")))
-        found = self._entry("/".join(real))
-        if found.path and not self._visible(found):
-            raise _not_found(asked)
-        return found
+    def _shown(self, parts: list[str]) -> Entry:
+        """The entry at a path, links followed; one that is ignored isn't there."""
+        entry = self._tree.follow(parts)
+        if entry.path and not self._visible(entry):
+            raise not_found("/".join(parts))
+        return entry
 
     # -- reading ----------------------------------------------------------------------------------------
 
     def open(self, entry: Entry) -> int:
         """A descriptor to read a regular file from. Raises InvalidParameter when it has become something else."""
-        fd = self._open(entry.path, _READ)
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            os.close(fd)
-            raise InvalidParameter(f"{entry.path} isn't a regular file any more")
-        return fd
+        return self._tree.open(entry)
+
+    def chunks(self, entry: Entry) -> Iterator[bytes]:
+        """A regular file's bytes."""
+        return self._tree.chunks(entry)
 
     def link_target(self, entry: Entry) -> str:
         """A symbolic link's text."""
-        parent = self._open(entry.path.rpartition("/")[0] or ".", os.O_PATH | os.O_DIRECTORY)
-        try:
-            return os.readlink(entry.name, dir_fd=parent)
-        finally:
-            os.close(parent)
+        return self._tree.link_target(entry)
 
     def digest(self, entry: Entry) -> str:
         """``file:HEX`` or ``dir:HEX`` over names, modes and contents; made once for each path."""
@@ -269,7 +197,7 @@ class Context:
             return "file:" + self._hash_one(entry, "")
         summary = hashlib.sha256()
         prefix = len(entry.path) + 1 if entry.path else 0
-        for each in (entry, *self.walk(entry)):
+        for each in self.walk(entry):
             summary.update(self._hash_one(each, each.path[prefix:]).encode())
         return "dir:" + summary.hexdigest()
 
@@ -282,43 +210,6 @@ class Context:
                 summary.update(chunk)
         return summary.hexdigest()
 
-    def chunks(self, entry: Entry) -> Iterator[bytes]:
-        """A regular file's bytes."""
-        fd = self.open(entry)
-        try:
-            while chunk := os.read(fd, _CHUNK):
-                yield chunk
-        finally:
-            os.close(fd)
-
-    def _children(self, directory: str) -> list[Entry]:
-        fd = self._open(directory or ".", os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            prefix = f"{directory}/" if directory else ""
-            with os.scandir(fd) as listing:
-                names = sorted((each.name for each in listing), key=os.fsencode)
-            entries = [Entry(prefix + name, os.stat(name, dir_fd=fd, follow_symlinks=False)) for name in names]
-        finally:
-            os.close(fd)
-        # A socket can't be copied, and no archive of a context holds one.
-        return [entry for entry in entries if not stat.S_ISSOCK(entry.status.st_mode)]
-
-    def _entry(self, path: str) -> Entry:
-        fd = self._open(path or ".", os.O_PATH | os.O_NOFOLLOW)
-        try:
-            return Entry(path, os.fstat(fd))
-        finally:
-            os.close(fd)
-
-    def _open(self, path: str, flags: int) -> int:
-        resolve = c.RESOLVE_IN_ROOT | c.RESOLVE_NO_MAGICLINKS | c.RESOLVE_NO_SYMLINKS
-        try:
-            return openat2(self._root, os.fsencode(path), flags, resolve=resolve)
-        except OSError as error:
-            if error.errno in (errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES):
-                raise InvalidParameter(f"{path} in the build context can't be opened: {error.strerror}") from None
-            raise
-
 
 def _open_directory(path: Path) -> int:
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -327,25 +218,3 @@ def _open_directory(path: Path) -> int:
 def _remove(folder: Path) -> None:
     with trees.directory(folder.parent) as parent:
         trees.remove_at(parent, folder.name)
-
-
-def _refuse_outside(path: str) -> None:
-    depth = 0
-    for part in path.split("/"):
-        depth += {"..": -1, ".": 0, "": 0}.get(part, 1)
-        if depth < 0:
-            raise OutsideContext(f"forbidden path outside the build context: {path}")
-
-
-def _absolute(links: list[str]) -> bool:
-    return any(link.startswith("/") for link in links)
-
-
-def _leads_outside(asked: str, links: list[str]) -> OutsideContext:
-    return OutsideContext(
-        f"forbidden path outside the build context: {asked} is a symbolic link to {links[-1] if links else asked}"
-    )
-
-
-def _not_found(asked: str) -> NotFound:
-    return NotFound(f"file not found in build context or excluded by .dockerignore: stat {asked}: file does not exist")

@@ -169,6 +169,8 @@ class Copier:
             if path:
                 self._directory(path[:-1])
             fd = self._root.directory(path, create=True)
+        except BadArchive:
+            raise BadArchive(f"/{os.fsdecode(b'/'.join(path))} in the image isn't a directory") from None
         self._times.setdefault(b"/".join(path), os.fstat(fd).st_mtime_ns)
         return fd
 

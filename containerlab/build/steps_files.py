@@ -6,7 +6,8 @@ import hashlib
 import os
 import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from containerlab.build.dockerfile.nodes import Heredoc
 from containerlab.build.dockerfile.words import WordError, expand_heredoc
 from containerlab.build.scratch import in_thread
 from containerlab.build.step import Fill, Planning, Step, nop
-from containerlab.errors import BadArchive, DockerfileError, InvalidParameter, NotFound
+from containerlab.errors import BadArchive, BuildFailed, DockerfileError, InvalidParameter, NotFound
 from containerlab.images import Layer, Limits, Provenance, extract
 from containerlab.images.attributes import squashed_owner
 from containerlab.images.compression import decompressed
@@ -131,7 +132,7 @@ def _filler(planning: Planning, instruction: Instruction, created_by: str, write
 
     def work(scratch: Path) -> Layer | None:
         upper = scratch / "upper"
-        with no_room(f"{instruction.keyword} of line {instruction.line}"):
+        with _told(instruction), no_room(f"{instruction.keyword} of line {instruction.line}"):
             upper.mkdir(mode=0o755)
             with layers.mounted(parent, upper, volatile=True) as root_fd:
                 write(root_fd)
@@ -144,6 +145,16 @@ def _filler(planning: Planning, instruction: Instruction, created_by: str, write
         return await in_thread(lambda: work(scratch))
 
     return fill
+
+
+@contextmanager
+def _told(instruction: Instruction) -> Iterator[None]:
+    """Give what the copy runs into the instruction's line."""
+    try:
+        yield
+    except BadArchive as error:
+        message = f"{instruction.keyword} failed: {error.message}"
+        raise BuildFailed(message, line=instruction.line, source=instruction.original, hint=error.hint) from error
 
 
 def _transferrer(planning: Planning, transfer: _Transfer) -> Callable[[int], None]:

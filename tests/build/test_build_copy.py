@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from containerlab.errors import BadArchive, DockerfileError
+from containerlab.errors import BuildFailed, DockerfileError
 from tests.build.conftest import Site
 
 pytestmark = pytest.mark.root
@@ -103,9 +103,10 @@ def test_chmod_is_given_to_files_and_directories(tree: Site) -> None:
 )
 def test_what_cannot_be_copied_is_said(tree: Site, dockerfile: str, words: str) -> None:
     built = tree.build(f"FROM base\n{dockerfile}\n")
-    assert isinstance(built.error, DockerfileError | BadArchive)
+    assert isinstance(built.error, DockerfileError | BuildFailed)
+    assert built.error.line == 2
     assert words in str(built.error)
-    assert words.split("\n")[0][:20] in built.messages[-1]["error"] or words in built.messages[-1]["error"]
+    assert words in built.messages[-1]["error"]
 
 
 def test_a_link_of_the_context_that_leads_outside_is_refused_with_its_line(tree: Site, tmp_path: Path) -> None:
@@ -181,7 +182,7 @@ def test_add_of_an_archive_that_would_write_outside_is_refused(site: Site) -> No
         tar.addfile(tarfile.TarInfo("../../escaped"))
     site.write(a_dot_tar=out.getvalue())
     built = site.build("FROM base\nADD a.tar /x\n")
-    assert isinstance(built.error, BadArchive)
+    assert isinstance(built.error, BuildFailed)
 
 
 def test_heredocs_are_files(site: Site) -> None:

@@ -1,0 +1,65 @@
+"""FROM: the image that a stage starts with, and what comes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from containerlab.build.dockerfile import Dockerfile, Instruction, parse_trigger
+from containerlab.build.dockerfile.instructions import From
+from containerlab.build.dockerfile.words import WordError, expand
+from containerlab.build.options import BuildOptions, host_architecture
+from containerlab.build.unsupported import refuse_unsupported
+from containerlab.errors import HostLacks
+from containerlab.images import Image, ImageConfig, ImageStore, Reference
+
+__all__ = ["SCRATCH", "base_config", "base_image", "base_name", "expand_global", "triggers_of"]
+
+SCRATCH = "scratch"
+"""The name that stands for no image at all."""
+
+
+def expand_global(dockerfile: Dockerfile, instruction: Instruction, text: str, values: Mapping[str, str]) -> str:
+    """A word of FROM, or of an ARG before it. Raises DockerfileError."""
+    try:
+        return expand(text, values.get, dockerfile.directives.escape)
+    except WordError as error:
+        raise instruction.node.error(error.message) from None
+
+
+def base_name(dockerfile: Dockerfile, instruction: From, values: Mapping[str, str]) -> str:
+    """The base image's name, its variables replaced. Raises DockerfileError."""
+    name = expand_global(dockerfile, instruction, instruction.image, values)
+    if not name:
+        hint = f"{instruction.image} is empty once its variables are replaced"
+        raise instruction.node.error("base name should not be blank", hint=hint)
+    return name
+
+
+def base_image(images: ImageStore, name: str, options: BuildOptions) -> Image | None:
+    """The image, or None for ``scratch``. Raises NoSuchImage, and HostLacks for ``--pull`` of one from a registry."""
+    if name == SCRATCH:
+        return None
+    image = images.resolve(name)
+    if options.pull and not _is_embedded(name):
+        raise HostLacks(f"{name} can't be pulled: this engine has no registry client yet", hint="build without --pull")
+    return image
+
+
+def base_config(image: Image | None) -> ImageConfig:
+    """The config to start from."""
+    return image.config if image is not None else ImageConfig(architecture=host_architecture())
+
+
+def triggers_of(image: Image | None, name: str) -> list[Instruction]:
+    """The base image's ONBUILD instructions. Raises DockerfileError for one that isn't executed yet."""
+    texts = (image.config.config.OnBuild or []) if image is not None else []
+    triggers = [parse_trigger(text, name) for text in texts]
+    for trigger in triggers:
+        refuse_unsupported(trigger)
+    return triggers
+
+
+def _is_embedded(name: str) -> bool:
+    from containerlab.images import embedded  # late: it is large, and few builds ask
+
+    return Reference.parse(name).familiar_name() in embedded.NAMES
