@@ -4,7 +4,7 @@ Documentation/admin-guide/cgroup-v2.rst of the kernel. The conversion of shares 
 (crun.1.md, "cgroup v2").
 """
 
-# imported by the supervisor; see cgroups.py
+# The supervisor imports this module, and pathlib alone is 1.5 MB of its memory.
 # ruff: noqa: PTH102, PTH103, PTH106, PTH110, PTH119, PTH120
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ from containerlab.runtime.cgroups import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any
 
     from containerlab.runtime.cgroups import Resources, Rules

@@ -8,8 +8,8 @@ silence: ``Driver.missing`` says beforehand which controllers can't be had, and 
 Formats: Documentation/admin-guide/cgroup-v1/ and cgroup-v2.rst of the kernel; cgroups(7).
 """
 
-# the supervisor imports this module, and pathlib alone is 1.5 MB of its memory
-# ruff: noqa: PTH102, PTH103, PTH106, PTH110, PTH119, PTH120
+# The supervisor imports this module, and pathlib alone is 1.5 MB of its memory.
+# ruff: noqa: PTH106
 from __future__ import annotations
 
 import errno
@@ -100,9 +100,12 @@ class Cgroup(ABC):
 
     @abstractmethod
     def stats(self) -> dict[str, dict[str, int]]:
-        """Raw figures: ``memory`` (usage, max_usage, limit: bytes; failcnt, oom_kill, and ``stat.*``), ``cpu`` (usage_ns,
-        user_ns, system_ns, periods, throttled_periods, throttled_ns), ``pids`` (current, limit), ``io`` (read_bytes,
-        write_bytes, reads, writes). A limit that isn't set and a controller that isn't there have no key."""
+        """Raw figures. A limit that isn't set and a controller that isn't there have no key.
+
+        ``memory``: usage, max_usage, limit (bytes), failcnt, oom_kill, and ``stat.*``; ``cpu``: usage_ns, user_ns,
+        system_ns, periods, throttled_periods, throttled_ns; ``pids``: current, limit; ``io``: read_bytes,
+        write_bytes, reads, writes.
+        """
 
     @abstractmethod
     def freeze(self) -> None:
@@ -128,8 +131,8 @@ class Cgroup(ABC):
 class Driver(ABC):
     """What this process may use of the host's cgroups.
 
-    ``kind`` is ``v1``, ``hybrid`` (v1's controllers, an empty v2 tree beside them), ``v2`` or ``none``; ``controllers`` are
-    those that a container gets, out of CONTROLLERS; ``missing`` maps each of the others to the reason.
+    ``kind`` is ``v1``, ``hybrid`` (v1's controllers, an empty v2 tree beside them), ``v2`` or ``none``; ``controllers``
+    are those that a container gets, out of CONTROLLERS; ``missing`` maps each of the others to the reason.
     """
 
     kind: str
@@ -144,7 +147,11 @@ class Driver(ABC):
     @property
     @abstractmethod
     def features(self) -> dict[str, bool]:
-        """memory, memory_swap, memory_reservation, swappiness, oom_kill_disable, pids, cpu_shares, cpu_quota, cpuset, devices, freezer, io."""
+        """Which limits can be had; all False or missing where there are none.
+
+        memory, memory_swap, memory_reservation, swappiness, oom_kill_disable, pids, cpu_shares, cpu_quota, cpuset,
+        devices, freezer, io.
+        """
 
     @abstractmethod
     def create(self, name: str, resources: Resources, *, devices: Rules | None = None) -> Cgroup:
@@ -258,9 +265,9 @@ def warm() -> int:
     """Makes the next write to a ``cgroup.procs``, anywhere on the host, a fast one; call it from a thread.
 
     Moving a process takes a host-wide lock whose first writer waits for an RCU grace period, 5 to 20 ms; for about
-    10 ms after that the lock is cheap. One move of the caller from its own group to the same group pays the wait ahead of
-    a start. One hierarchy is enough, even v2's empty one: the lock is the same. Returns the nanoseconds that it took; 0 where
-    nothing can be written, as there is then nothing to warm either.
+    10 ms after that the lock is cheap. One move of the caller from its own group to the same group pays the wait ahead
+    of a start. One hierarchy is enough, even v2's empty one: the lock is the same. Returns the nanoseconds that it
+    took; 0 where nothing can be written, as there is then nothing to warm either.
     """
     begun = time.monotonic_ns()
     try:

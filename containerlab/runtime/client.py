@@ -44,7 +44,7 @@ class SupervisorClient:
 
     @classmethod
     async def connect(cls, run_folder: str | os.PathLike[str]) -> SupervisorClient:
-        """Connects and checks the protocol. Raises OSError when nobody listens, SupervisorError for another protocol."""
+        """Connects. Raises OSError when nobody listens, SupervisorError when another protocol is spoken."""
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
         connection.setblocking(False)
         try:

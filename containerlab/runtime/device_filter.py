@@ -4,8 +4,6 @@ The kernel runs it on every open and mknod of a device node by a process of the 
 bpf(2), include/uapi/linux/bpf.h (``struct bpf_cgroup_dev_ctx``) and cgroup-v2.rst, "Device controller".
 """
 
-# imported by the supervisor; see cgroups.py
-# ruff: noqa: PTH102, PTH103, PTH106, PTH110, PTH119, PTH120
 from __future__ import annotations
 
 import ctypes
@@ -92,12 +90,9 @@ def attach(directory: str, rules: Rules) -> None:
     """Loads the program and attaches it to the group ``directory``; it goes with the group. Raises OSError."""
     code = ctypes.create_string_buffer(program(rules))
     licence = ctypes.create_string_buffer(b"BSD")
-    log = ctypes.create_string_buffer(4096)
     count = (len(code) - 1) // 8
-    load = struct.pack(
-        "=IIQQIIQ", _TYPE_CGROUP_DEVICE, count, ctypes.addressof(code), ctypes.addressof(licence), 1, len(log),
-        ctypes.addressof(log),
-    )  # fmt: skip
+    pointers = ctypes.addressof(code), ctypes.addressof(licence)
+    load = struct.pack("=IIQQ", _TYPE_CGROUP_DEVICE, count, *pointers)
     program_fd = _bpf(_PROG_LOAD, load, directory)
     try:
         group_fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

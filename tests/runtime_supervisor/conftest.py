@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import time
@@ -25,7 +24,7 @@ from containerlab.runtime.client import SupervisorClient
 from containerlab.runtime.spec import default_process, default_spec
 
 LIMIT = 30
-_APPLETS = "cat chmod dd echo env false head id kill ls mknod ps seq sh sleep stty tail test true tty wc yes".split()
+_APPLETS = ("cat", "dd", "echo", "head", "ls", "mknod", "seq", "sh", "sleep", "stty", "tail", "true", "yes")
 
 
 class Lab:
@@ -38,7 +37,7 @@ class Lab:
         self.run.mkdir(mode=0o700)
         self.process: subprocess.Popen[bytes] | None = None
         self.errors = folder / "supervisor.err"
-        self._names: list[str] = []
+        self.names: list[str] = []
 
     def start(self) -> None:
         program = Path(supervisor.__file__).parent
@@ -60,7 +59,7 @@ class Lab:
     def bundle(self, *args: str, name: str = "", **options: Any) -> tuple[str, str]:
         """A container's id and its bundle; ``resources`` are added to the spec's, the rest is ``default_spec``'s."""
         name = name or f"cltest-{uuid.uuid4().hex[:12]}"
-        self._names.append(name)
+        self.names.append(name)
         path = self.folder / name
         rootfs = path / "rootfs"
         for folder in ("bin", "dev", "proc", "sys", "etc", "tmp", "root"):
@@ -79,7 +78,12 @@ class Lab:
 
     def log(self, name: str, **limits: int) -> dict[str, Any]:
         """``io.log`` for a container."""
-        return {"driver": "json-file", "path": str(self.folder / f"{name}-json.log"), "max_size": 0, "max_file": 1} | limits
+        return {
+            "driver": "json-file",
+            "path": str(self.folder / f"{name}-json.log"),
+            "max_size": 0,
+            "max_file": 1,
+        } | limits
 
     def records(self, name: str) -> list[dict[str, str]]:
         """The log's records."""
@@ -102,7 +106,7 @@ class Lab:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        for name in self._names:
+        for name in self.names:
             _remove_groups(name)
         shutil.rmtree(self.run)
         problems = self.errors.read_text() if self.errors.exists() else ""
@@ -129,7 +133,9 @@ class Client:
         self.events.append(event)
         self._changed.set()
 
-    async def create(self, *args: str, io: dict[str, Any] | None = None, log: bool | dict[str, int] = False, **options: Any) -> str:
+    async def create(
+        self, *args: str, io: dict[str, Any] | None = None, log: bool | dict[str, int] = False, **options: Any
+    ) -> str:
         name, bundle = self.lab.bundle(*args, tty=bool((io or {}).get("tty")), **options)
         words = {"tty": False, "stdin": False, "stdin_once": False, "log": None} | (io or {})
         if log is not False:
@@ -145,13 +151,22 @@ class Client:
             await self.call("attach", (theirs.fileno(),), container=name, streams=words, **fields)
         return Stream(ours)
 
-    async def exec(self, name: str, *args: str, io: dict[str, Any] | None = None, attach: bool = True, **process: Any) -> tuple[str, Stream | None]:
-        """Starts an exec; its output is read through an attachment made right after."""
+    async def exec(
+        self, name: str, *args: str, io: dict[str, Any] | None = None, attach: bool = True, **process: Any
+    ) -> tuple[str, Stream | None]:
+        """Starts an exec, attached from its beginning unless told otherwise."""
         words = {"tty": False, "stdin": False, "stdin_once": True, "log": None} | (io or {})
         what = default_process(args, tty=words["tty"]) | process
         number = uuid.uuid4().hex
-        await self.call("exec", container=name, exec=number, process=what, io=words)
-        return number, await self.attach(name, exec=number) if attach else None
+        fields = {"container": name, "exec": number, "process": what, "io": words}
+        if not attach:
+            await self.call("exec", **fields)
+            return number, None
+        ours, theirs = socket.socketpair()
+        with theirs:
+            joined = {"streams": ["stdin", "stdout", "stderr"], "multiplexed": False}
+            await self.call("exec", (theirs.fileno(),), attach=joined, **fields)
+        return number, Stream(ours)
 
     async def exit(self, name: str, exec_id: str | None = None) -> dict[str, Any]:
         """The exit event of a container or exec."""
@@ -224,16 +239,6 @@ class Stream:
 
     def close(self) -> None:
         self.socket.close()
-
-
-def frames(data: bytes) -> list[tuple[int, bytes]]:
-    """Docker's multiplexed frames."""
-    found = []
-    while data:
-        number, length = struct.unpack(">BxxxI", data[:8])
-        found.append((number, data[8 : 8 + length]))
-        data = data[8 + length :]
-    return found
 
 
 def _remove_groups(name: str) -> None:

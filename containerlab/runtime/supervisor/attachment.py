@@ -34,9 +34,9 @@ _SIOCOUTQ = 0x5411
 
 
 class Attachment:
-    """Writes to ``fd`` what the streams in ``streams`` deliver, and passes on what comes from it when ``stdin`` is among them.
+    """Writes to ``fd`` what the streams in ``streams`` deliver, and passes on what comes if ``stdin`` is among them.
 
-    ``fd`` is owned from here on. ``full`` says that the buffer is at its limit; ``progress_at`` when a byte was last taken.
+    ``fd`` is owned from here on. ``full``: the buffer is at its limit; ``progress_at``: when a byte was last taken.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Attachment:
         self._flush()
 
     def send(self, stream: str, data: bytes) -> None:
-        """Queues ``data`` of ``stream`` and writes what can be written at once. A replay sends it later, out of the log."""
+        """Queues ``data`` and writes what can be written at once. A replay sends it later, out of the log."""
         if self.closed or self._finishing or stream not in self.streams or self.replay is not None:
             return
         self._enqueue(stream, data)
@@ -187,8 +187,8 @@ class Attachment:
             self.finish()
 
     def _input_ended(self) -> None:
-        """The client's half-close. As in Docker it closes the program's stdin when that was asked for (stdin_once, no terminal);
-        else it ends this attachment. Without stdin it means nothing: docker's CLI does it at once."""
+        """The client's half-close. As in Docker it closes the program's stdin when that was asked for (stdin_once, no
+        terminal), else it ends this attachment. Without stdin it means nothing: docker's CLI does it at once."""
         self._input_open = False
         if "stdin" in self.streams and not self._endpoint.stdin_ended():
             self.finish()
@@ -209,8 +209,8 @@ class Attachment:
         self._flush()
 
     def _half_close(self) -> None:
-        """EOF to the client, but what it still sends is read until it closes: closing with unread input resets a connection, and
-        the client may lose the last output to that."""
+        """EOF to the client, but what it still sends is read until it closes: closing with unread input resets a
+        connection, and the client may lose the last output to that."""
         if self._linger is not None:
             return
         self._linger = self._loop.call_later(_LINGER, self.drop)
@@ -242,7 +242,7 @@ class Attachment:
 
 
 def _unread(fd: int) -> bool:
-    """Whether the peer hasn't yet taken all that was sent (unix(7), tcp(7): SIOCOUTQ). False for what isn't a socket."""
+    """Whether the peer hasn't yet taken all that was sent (SIOCOUTQ, tcp(7)). False for what isn't a socket."""
     try:
         answer = fcntl.ioctl(fd, _SIOCOUTQ, b"\0\0\0\0")
     except OSError as error:

@@ -34,10 +34,12 @@ _QUEUE_LIMIT = 4096
 
 
 class Connection:
-    """``handle(connection, request, fds)`` answers by ``reply`` or ``fail``, or raises OSError; it owns the descriptors that
-    it takes out of ``fds``, the others are closed."""
+    """``handle(connection, request, fds)`` answers by ``reply`` or ``fail``, or raises OSError; it owns the descriptors
+    that it takes out of ``fds``, the others are closed."""
 
-    def __init__(self, loop: Loop, peer: socket.socket, handle: Handler, on_close: Callable[[Connection], None]) -> None:
+    def __init__(
+        self, loop: Loop, peer: socket.socket, handle: Handler, on_close: Callable[[Connection], None]
+    ) -> None:
         self._loop, self._peer, self._handle, self._on_close = loop, peer, handle, on_close
         self._queue: deque[bytes] = deque()
         peer.setblocking(False)

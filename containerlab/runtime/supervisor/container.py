@@ -128,23 +128,40 @@ class Container:
         if not (spec.get("linux", {}).get("resources") or {}).get("devices"):
             raise RequestError("cgroup", errno.EPERM, "CAP_MKNOD without device rules in linux.resources.devices")
 
-    def exec(self, name: str, process: dict[str, Any], io: dict[str, Any], answer: Answer) -> None:
-        """Starts a further process in the running container. Raises OSError."""
+    def add_exec(self, name: str, io: dict[str, Any]) -> Task:
+        """The exec ``name`` with its stdio, made unless there is one. Raises OSError."""
         if self.task.status != RUNNING or self.task.finished_at:
             raise RequestError("exec", errno.ESRCH, "the container is not running")
-        task = self.execs.get(name)
-        if task is None:
+        if name not in self.execs:
             endpoint = make_endpoint(self._loop, io, lambda: self._report_detach(self, name))
-            task = Task(self._loop, endpoint, lambda _task: self._report_exit(self, name))
-            self.execs[name] = task
+            self.execs[name] = Task(self._loop, endpoint, lambda _task: self._report_exit(self, name))
+        return self.execs[name]
+
+    def exec(self, name: str, process: dict[str, Any], answer: Answer) -> None:
+        """Starts the exec ``name``; one that can't be started is dropped. Raises OSError."""
+        task = self.execs[name]
         if task.status != CREATED or task.starting:
             task.wait_started(answer)
             return
-        task.start(
-            lambda stdio: spawn_exec(self.task.pid, process, stdio, self.cgroup, seccomp=self._seccomp),
-            answer,
-            self.cgroup.close,
-        )
+
+        def answered(result: dict[str, Any] | OSError) -> None:
+            if isinstance(result, OSError):
+                self.drop_exec(name)
+            answer(result)
+
+        try:
+            task.start(
+                lambda stdio: spawn_exec(self.task.pid, process, stdio, self.cgroup, seccomp=self._seccomp),
+                answered,
+                self.cgroup.close,
+            )
+        except OSError:
+            self.drop_exec(name)
+            raise
+
+    def drop_exec(self, name: str) -> None:
+        """Forgets an exec that doesn't run."""
+        self.execs.pop(name).endpoint.close()
 
     def _exited(self, _task: Task) -> None:
         self.oom = self.cgroup.oom_kills() > 0

@@ -1,9 +1,10 @@
 """A process's stdio: pipes or a terminal on one side, the log and any number of attachments on the other.
 
-It exists from ``create`` on, before any process, so that a client can attach first and start then. **A slow reader**:
-one who is 1 MiB behind makes the process wait, as in Docker, so that ``docker run … | less`` loses nothing. But where others
-depend on the stream (the log, a second reader), they wait for 10 seconds without a byte taken at most, then that one reader is cut off;
-in Docker it would hold up the log and every other reader for ever. At the process's end nobody waits for a reader.
+It exists from ``create`` on, before any process, so that a client can attach first and start then.
+
+A reader who is 1 MiB behind makes the process wait, as in Docker, so that a slow one loses nothing. But where others
+depend on the stream (the log, a second reader), they wait for at most 10 seconds in which not a byte is taken, then
+that one reader is cut off; in Docker it would hold up everybody for ever. At the process's end nobody waits.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ __all__ = ["Endpoint"]
 STALL_LIMIT = 10.0
 STDIN_LIMIT = 65536
 _PIECE = 65536
-# After the process's end: somebody else may hold its pipes. Silent for so long, or so long altogether: the end (seconds).
+# After the process's end somebody else may hold its pipes: so much silence is waited for, so long at most (seconds).
 _QUIET, _GRACE = 0.1, 2.0
 
 
@@ -188,7 +189,7 @@ class Endpoint:
     # To the process
 
     def write_stdin(self, data: bytes) -> None:
-        """Queues ``data`` for the process; its readers pause when it doesn't read. Without an open stdin it is dropped."""
+        """Queues ``data`` for the process; clients are paused while it doesn't read. Dropped when stdin isn't open."""
         if not self._stdin or self._stdin_closing:
             return
         self._stdin_buffer += data
@@ -248,7 +249,7 @@ class Endpoint:
     # The end
 
     def finish(self, on_finished: Callable[[], None]) -> None:
-        """The process has ended: takes what it left in the pipes, flushes the log, gives every reader its EOF, then calls
+        """The process has ended: takes what it left in the pipes, flushes the log, gives every reader its EOF, calls
         ``on_finished``. Another process that holds a pipe is given a moment of grace (``_QUIET``, ``_GRACE``)."""
         self._on_finished = on_finished
         self._grace_end = time.monotonic() + _GRACE

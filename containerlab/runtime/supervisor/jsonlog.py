@@ -1,12 +1,12 @@
 """Docker's json-file log: ``{"log":"line\\n","stream":"stdout","time":"2024-01-02T03:04:05.6Z"}``, a record a line.
 
-A chunk of output becomes its records in a handful of bytes operations, whatever the number of its lines. A line
-longer than 16 KiB is cut into records of 16 KiB, of which only the last ends in ``\\n``; a character is never cut. What isn't
+A chunk of output becomes its records in a handful of bytes operations, whatever the number of its lines. A line longer
+than 16 KiB is cut into records of 16 KiB, of which only the last ends in ``\\n``; a character is never cut. What isn't
 UTF-8 becomes U+FFFD a byte, as Go's encoder does.
 """
 
 # The supervisor does without pathlib, which alone is 1.5 MB of its memory.
-# ruff: noqa: PTH105, PTH108
+# ruff: noqa: PTH105
 from __future__ import annotations
 
 import codecs
@@ -107,8 +107,8 @@ def _escape(data: bytes) -> bytes:
 class JsonLog:
     """One container's log file and its rotated predecessors (``PATH.1`` the youngest).
 
-    ``max_size`` bytes a file (0: never rotated), ``max_file`` files. A full disk loses records, never a container: the file
-    is cut back to its last whole record, ``lost`` counts, and writing goes on as soon as there is room.
+    ``max_size`` bytes a file (0: never rotated), ``max_file`` files. A full disk loses records, never a container: the
+    file is cut back to its last whole record, ``lost`` counts, and writing goes on as soon as there is room.
     """
 
     def __init__(self, path: str, max_size: int, max_file: int) -> None:
@@ -161,14 +161,16 @@ class JsonLog:
             while written < len(out):
                 written += os.write(self._fd, memoryview(out)[written:] if written else out)
         except OSError as error:
-            self._cut_back(error)
+            self._cut_back(out.rfind(b"\n", 0, written) + 1, error)
             return
         self.size += len(out)
 
-    def _cut_back(self, error: OSError) -> None:
+    def _cut_back(self, kept: int, error: OSError) -> None:
+        """Leaves the ``kept`` bytes of whole records that were written last."""
         if not self.lost:
             print(f"log {self.path}: {error.strerror}; records are lost", file=sys.stderr, flush=True)
         self.lost += 1
+        self.size += kept
         try:
             os.ftruncate(self._fd, self.size)
         except OSError:

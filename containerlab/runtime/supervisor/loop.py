@@ -59,7 +59,7 @@ class Loop:
         self._callbacks[fd] = callback
 
     def unwatch(self, fd: int) -> None:
-        """Before ``fd`` is closed. An event of this round that was meant for it is dropped, even if the number is used anew."""
+        """Before ``fd`` is closed. What this round still held for it is dropped, even if the number is used anew."""
         if self._callbacks.pop(fd, None) is not None:
             with contextlib.suppress(OSError):
                 # Closed by its owner already, and thereby gone from the epoll set.

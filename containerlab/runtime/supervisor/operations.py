@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 
 from containerlab.runtime.supervisor.attachment import Attachment
 from containerlab.runtime.supervisor.container import Container
 from containerlab.runtime.supervisor.detach import DetachKeys
 from containerlab.runtime.supervisor.protocol import MAX_PACKET, PROTOCOL, RequestError, encode, field
 from containerlab.runtime.supervisor.replay import Replay
-from containerlab.runtime.supervisor.task import STOPPED
+from containerlab.runtime.supervisor.task import CREATED, RUNNING, STOPPED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,8 +81,6 @@ class Operations:
         return self._container(request).find(field(request, "exec", str, None))
 
     def _hello(self, connection: Connection, request: dict[str, Any], _fds: list[int]) -> None:
-        import os
-
         wanted = field(request, "protocol", int)
         if wanted != PROTOCOL:
             raise RequestError("protocol", errno.EPROTONOSUPPORT, f"protocol {PROTOCOL} is spoken here, not {wanted}")
@@ -109,18 +108,31 @@ class Operations:
         container.start(_answer(connection, request["id"]))
         self._adopt(container.task)
 
-    def _exec(self, connection: Connection, request: dict[str, Any], _fds: list[int]) -> None:
+    def _exec(self, connection: Connection, request: dict[str, Any], fds: list[int]) -> None:
+        """With ``attach`` the connection is joined before the process starts, so that its first output isn't lost."""
         container, name = self._container(request), field(request, "exec", str)
         process, io = field(request, "process", dict), field(request, "io", dict)
-        container.exec(name, process, io, _answer(connection, request["id"]))
-        self._adopt(container.find(name))
+        joined = field(request, "attach", dict, None)
+        task = container.add_exec(name, io)
+        if joined is not None and task.status == CREATED and not task.starting:
+            try:
+                self._join({"op": "exec", **joined}, task, fds)
+            except OSError:
+                container.drop_exec(name)
+                raise
+        container.exec(name, process, _answer(connection, request["id"]))
+        self._adopt(task)
 
     def _adopt(self, task: Task) -> None:
         if task.starting:
             self._tasks[task.pid] = task
 
     def _attach(self, connection: Connection, request: dict[str, Any], fds: list[int]) -> None:
-        task = self._task(request)
+        self._join(request, self._task(request), fds)
+        connection.reply(request["id"], {})
+
+    def _join(self, request: dict[str, Any], task: Task, fds: list[int]) -> None:
+        """Joins the descriptor in ``fds`` to the task's stdio."""
         streams = frozenset(field(request, "streams", list))
         if not streams <= _STREAMS:
             raise RequestError("protocol", errno.EINVAL, f"streams are of {sorted(_STREAMS)}")
@@ -132,8 +144,8 @@ class Operations:
             keys = DetachKeys(field(request, "detach_keys", str, "")) if endpoint.tty else None
         except ValueError as error:
             raise RequestError("protocol", errno.EINVAL, str(error)) from None
-        replay = Replay(endpoint.log) if field(request, "replay", bool, False) and endpoint.log else None
         multiplexed = field(request, "multiplexed", bool, False)
+        replay = Replay(endpoint.log) if field(request, "replay", bool, False) and endpoint.log else None
         attachment = Attachment(
             self._loop, endpoint, fds.pop(), streams, multiplexed=multiplexed, detach=keys, replay=replay
         )
@@ -141,7 +153,6 @@ class Operations:
             attachment.finish()
         elif not attachment.closed:
             endpoint.attach(attachment)
-        connection.reply(request["id"], {})
 
     def _signal(self, connection: Connection, request: dict[str, Any], _fds: list[int]) -> None:
         container, task = self._container(request), self._task(request)
@@ -176,10 +187,9 @@ class Operations:
         container, name = self._container(request), field(request, "exec", str, None)
         if name is not None:
             task = container.find(name)
-            if task.starting or task.status == "running":
+            if task.starting or task.status == RUNNING:
                 raise RequestError("protocol", errno.EBUSY, f"exec {name} is running")
-            task.endpoint.close()
-            del container.execs[name]
+            container.drop_exec(name)
             connection.reply(request["id"], {})
             return
         if not container.idle:
@@ -197,7 +207,7 @@ class Operations:
             if gone:
                 answer({})
             elif tries:
-                # A process that was moved or left here (a container in the host's pid namespace) doesn't outlive the record.
+                # A container in the host's pid namespace may leave processes; they don't outlive its record.
                 cgroup.kill()
                 self._loop.call_later(wait, lambda: self._remove_cgroup(cgroup, answer, tries - 1, wait * 1.6))
                 return

@@ -30,7 +30,7 @@ def encode(message: dict[str, Any]) -> bytes:
 
 
 def decode(packet: bytes) -> dict[str, Any]:
-    """The request in ``packet``. Raises RequestError when it isn't one JSON object with an integer ``id`` and an ``op``."""
+    """The request in ``packet``: one JSON object with an integer ``id`` and an ``op``. Raises RequestError."""
     try:
         message = json.loads(packet)
     except (ValueError, RecursionError):

@@ -58,8 +58,8 @@ class Task:
         return self._starting is not None
 
     def start(self, spawn: Callable[[Stdio | None], Starting], answer: Answer, on_answer: Callable[[], None]) -> None:
-        """Clones the process by ``spawn(stdio)``. ``answer`` gets the reply or the failure once it is known, ``on_answer`` is
-        called just before. Raises OSError for what fails before the clone."""
+        """Clones the process by ``spawn(stdio)``. ``answer`` gets the reply or the failure once it is known, and
+        ``on_answer`` is called just before. Raises OSError for what fails before the clone."""
         stdio = self.endpoint.open()
         try:
             starting = spawn(stdio)
