@@ -4,29 +4,26 @@ from __future__ import annotations
 
 __all__ = ["BuildOptions", "Built", "build", "build_command"]
 
-import io
+import codecs
 import json
-import tarfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from pathlib import Path
+from typing import Any
 
 import click
-import docker.utils
-import docker.utils.build
 import docker.utils.json_stream
 
 from containerlab.commands import html
+from containerlab.commands.build_context import send
 from containerlab.commands.build_steps import BuildLog
 from containerlab.commands.context import Context, pass_context
+from containerlab.commands.output import Silent
 from containerlab.commands.result import Lines, Result
 from containerlab.commands.streams import post
 from containerlab.commands.values import pairs
 from containerlab.errors import BuildFailed, UsageError
-
-_CELL_DOCKERFILE = ".containerlab.Dockerfile"
 
 
 @dataclass
@@ -85,19 +82,19 @@ def build(context: Context, options: BuildOptions) -> Built:
     Raises UsageError for a context that isn't there, InvalidParameter for a bad Dockerfile, BuildFailed for a step.
     An interrupt closes the connection, which ends the build in the engine.
     """
-    name, archive = _context(options)
-    log = BuildLog()
-    with closing(archive):
+    sent = send(options.context, options.dockerfile, options.file, engine_reads_folders=context.own_engine)
+    log, output = BuildLog(), Silent() if options.quiet else context.output
+    with closing(sent.archive):
         response = post(
-            context.client, "/build", params=_params(context, options, name), data=archive,
+            context.client, "/build", params=[*_params(context, options), *sent.params], data=sent.archive,
             headers={"Content-Type": "application/tar"},
         )  # fmt: skip
     try:
         for message in _messages(response):
             log.feed(message)
-            context.output.step(log)
+            output.step(log)
         log.finish()
-        context.output.step(log)
+        output.step(log)
     finally:
         response.raw.close()
         response.close()
@@ -106,11 +103,11 @@ def build(context: Context, options: BuildOptions) -> Built:
     return Built(log.image, list(options.tag), log)
 
 
-def _params(context: Context, options: BuildOptions, name: str) -> list[tuple[str, str]]:
+def _params(context: Context, options: BuildOptions) -> list[tuple[str, str]]:
     arguments = {
         key: context.variable(value) for key, value in pairs(options.build_arg, "--build-arg", bare=True).items()
     }
-    params = [("dockerfile", name), ("rm", "1"), ("forcerm", "1"), ("containerlab", "1")]
+    params = [("rm", "1"), ("forcerm", "1"), ("containerlab", "1")]
     params += [("t", tag) for tag in options.tag]
     params += [("buildargs", json.dumps(arguments))] if arguments else []
     params += [("labels", json.dumps(pairs(options.label, "--label", bare=True)))] if options.label else []
@@ -121,57 +118,8 @@ def _params(context: Context, options: BuildOptions, name: str) -> list[tuple[st
 
 
 def _messages(response: Any) -> Iterator[dict[str, Any]]:
-    texts = (piece.decode("utf-8", "replace") for piece in response.iter_content(chunk_size=None))
+    texts = codecs.iterdecode(response.iter_content(chunk_size=None), "utf-8", "replace")
     yield from docker.utils.json_stream.json_stream(texts)
-
-
-def _context(options: BuildOptions) -> tuple[str, IO[bytes]]:
-    """The Dockerfile's name in the context, and the context as an open tar. Raises UsageError."""
-    if options.context is None:
-        name = options.file or "Dockerfile"
-        return name, _tar_of_one(name, options.dockerfile or b"")
-    root = options.context.expanduser()
-    if not root.is_dir():
-        raise UsageError(f"The context {options.context} is not a folder.")
-    ignored = root / ".dockerignore"
-    exclude = docker_ignore(ignored.read_text(encoding="utf-8", errors="replace")) if ignored.is_file() else []
-    if options.dockerfile is not None:
-        name = options.file or _CELL_DOCKERFILE
-        text = options.dockerfile.decode("utf-8", "replace")
-        return name, docker.utils.tar(str(root), exclude=exclude, dockerfile=(name, text))
-    path, text_outside = _dockerfile_of(options.file, root)
-    return path, docker.utils.tar(str(root), exclude=exclude, dockerfile=(path, text_outside))
-
-
-def docker_ignore(text: str) -> list[str]:
-    """The patterns of a ``.dockerignore``."""
-    lines = [line.strip() for line in text.splitlines()]
-    return [line for line in lines if line and not line.startswith("#")]
-
-
-def _dockerfile_of(file: str | None, root: Path) -> tuple[str, str | None]:
-    """``-f`` is a path of the caller's; inside the context by its name there, else by its text. Raises UsageError."""
-    path = Path(file).expanduser() if file else root / "Dockerfile"
-    if file and not path.is_absolute() and not path.is_file():
-        path = root / file
-    if not path.is_file():
-        raise UsageError(
-            f"There is no {path}.", hint="-f names the Dockerfile; without it, it is the context's Dockerfile."
-        )
-    if path.resolve().is_relative_to(root.resolve()):
-        return str(PurePosixPath(path.resolve().relative_to(root.resolve()))), None
-    return _CELL_DOCKERFILE, path.read_text(encoding="utf-8", errors="replace")
-
-
-def _tar_of_one(name: str, content: bytes) -> IO[bytes]:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
-        entry = tarfile.TarInfo(name)
-        entry.size = len(content)
-        entry.mode = 0o644
-        archive.addfile(entry, io.BytesIO(content))
-    out.seek(0)
-    return out
 
 
 def _failure(log: BuildLog, options: BuildOptions) -> BuildFailed:
@@ -216,14 +164,7 @@ def build_command(context: Context, /, path: str, **options: Any) -> Result:
         chosen.dockerfile = context.body if context.body is not None else _read_stdin(context)
     else:
         chosen.context = Path(path)
-    return told(build_quietly(context, chosen), chosen)
-
-
-def build_quietly(context: Context, options: BuildOptions) -> Built:
-    """:func:`build`, with no steps shown under ``-q``."""
-    return build(
-        Context(connect=lambda: context.client, variables=context.variables) if options.quiet else context, options
-    )
+    return told(build(context, chosen), chosen)
 
 
 def told(result: Built, options: BuildOptions) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Context", "Live", "Terminal", "pass_context"]
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -59,6 +60,12 @@ class Context:
     def client(self) -> Any:
         """The docker-py client; the engine is started when the first verb needs it."""
         return self.connect()
+
+    @property
+    def own_engine(self) -> bool:
+        """Whether the engine is the user's own, on this host: one that another variable names may be anywhere."""
+        named = any(os.environ.get(name) for name in ("DOCKER_HOST", "CONTAINERLAB_HOST"))
+        return self.connect is _connect and not named
 
     def close(self) -> None:
         """Give the client's connections back; a later use makes new ones."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from containerlab.commands.build import BuildOptions, build_options, build_quietly, told
+from containerlab.commands.build import BuildOptions, build, build_options, told
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.result import Result
 
@@ -29,4 +29,4 @@ from containerlab.commands.result import Result
 @pass_context
 def dockerfile_command(context: Context, /, folder: Path | None, **options: Any) -> Result:
     chosen = BuildOptions(context=folder, dockerfile=context.body or b"", **options)
-    return told(build_quietly(context, chosen), chosen)
+    return told(build(context, chosen), chosen)

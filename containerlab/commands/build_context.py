@@ -1,0 +1,85 @@
+"""What a build sends: a tar of the folder, a Dockerfile alone, or the folder's name where the engine can read it."""
+
+from __future__ import annotations
+
+__all__ = ["Sent", "ignore_patterns", "send"]
+
+import io
+import tarfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import docker.utils
+
+from containerlab.errors import UsageError
+
+_CELL_DOCKERFILE = ".containerlab.Dockerfile"
+
+
+@dataclass
+class Sent:
+    """The query parameters that say where the Dockerfile and the context are, and the request's body."""
+
+    params: list[tuple[str, str]]
+    archive: IO[bytes] = field(default_factory=io.BytesIO)
+
+
+def send(folder: Path | None, dockerfile: bytes | None, name: str | None, *, engine_reads_folders: bool) -> Sent:
+    """``dockerfile`` is a Dockerfile's text (a cell's), else it is the file ``name``; without ``folder`` it is alone.
+
+    Our own engine reads the folder where it lies; Docker's gets a tar, without what ``.dockerignore`` leaves out.
+    Raises UsageError for a folder or a file that isn't there.
+    """
+    if folder is None:
+        inside = name or "Dockerfile"
+        return Sent([("dockerfile", inside)], _tar_of_one(inside, dockerfile or b""))
+    root = folder.expanduser().resolve()
+    if not root.is_dir():
+        raise UsageError(f"The context {folder} is not a folder.")
+    if dockerfile is not None:
+        return _archived(root, name or _CELL_DOCKERFILE, dockerfile.decode("utf-8", "replace"))
+    path = _find(name, root)
+    if not path.is_relative_to(root):
+        return _archived(root, _CELL_DOCKERFILE, path.read_text(encoding="utf-8", errors="replace"))
+    inside = path.relative_to(root).as_posix()
+    if engine_reads_folders:
+        return Sent([("dockerfile", inside), ("remote", f"containerlab-directory:{root}")])
+    return _archived(root, inside, None)
+
+
+def ignore_patterns(text: str) -> list[str]:
+    """The patterns of a ``.dockerignore``."""
+    lines = [line.strip() for line in text.splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _archived(root: Path, name: str, text: str | None) -> Sent:
+    """``text`` is put in as the file ``name``, and left out of COPY: docker-py's way with a file from outside."""
+    ignored = root / ".dockerignore"
+    exclude = ignore_patterns(ignored.read_text(encoding="utf-8", errors="replace")) if ignored.is_file() else []
+    archive = docker.utils.tar(str(root), exclude=exclude, dockerfile=(name, text))
+    return Sent([("dockerfile", name)], archive)
+
+
+def _find(name: str | None, root: Path) -> Path:
+    """``-f`` is a path of the caller's, or one inside the context. Raises UsageError."""
+    path = Path(name).expanduser() if name else root / "Dockerfile"
+    if name and not path.is_absolute() and not path.is_file():
+        path = root / name
+    if not path.is_file():
+        raise UsageError(
+            f"There is no {path}.", hint="-f names the Dockerfile; without it, it is the context's Dockerfile."
+        )
+    return path.resolve()
+
+
+def _tar_of_one(name: str, content: bytes) -> IO[bytes]:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        entry = tarfile.TarInfo(name)
+        entry.size = len(content)
+        entry.mode = 0o644
+        archive.addfile(entry, io.BytesIO(content))
+    out.seek(0)
+    return out
