@@ -69,5 +69,5 @@ def test_f_is_a_path_of_the_callers_or_one_inside(folder: Path) -> None:
 def test_what_is_not_there_is_named(folder: Path) -> None:
     with pytest.raises(UsageError, match="not a folder"):
         send(folder / "nothing", None, None, engine_reads_folders=True)
-    with pytest.raises(UsageError, match="There is no nothing|There is no .*/nothing"):
+    with pytest.raises(UsageError, match=r"There is no .*nothing"):
         send(folder, None, "nothing", engine_reads_folders=True)
