@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import io
 import os
@@ -125,6 +126,7 @@ def canary(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def open_files() -> Iterator[None]:
     """The test fails when it leaves a descriptor open."""
+    gc.collect()  # what an earlier test left must not close in the middle of this one
     before = list(Path("/proc/self/fd").iterdir())
     yield
     assert len(list(Path("/proc/self/fd").iterdir())) == len(before)
