@@ -18,9 +18,11 @@ from typing import Any
 from containerlab.build.options import BuildOptions
 from containerlab.images import LayerStore
 from containerlab.runtime import capabilities
+from containerlab.runtime.cgroups import driver
 from containerlab.runtime.inroot import Root
 from containerlab.runtime.seccomp import profile_path
 from containerlab.runtime.spec import DEFAULT_PATH, DEFAULT_SHM_SIZE, default_spec
+from containerlab.runtime.userns import in_user_namespace
 
 __all__ = ["HEREDOC_FOLDER", "RunRequest", "write_bundle"]
 
@@ -101,12 +103,19 @@ def _environment(request: RunRequest) -> list[str]:
 def _restrict(spec: dict[str, Any], request: RunRequest) -> None:
     possible = frozenset(capabilities.names(capabilities.bounding_set()))
     granted = [name for name in spec["process"]["capabilities"]["bounding"] if name in possible]
+    if not driver().can_filter_devices and not in_user_namespace():
+        # A node of the host's disk could be made and read.
+        granted = [name for name in granted if name != "CAP_MKNOD"]
     for kind in ("bounding", "permitted", "effective"):
         spec["process"]["capabilities"][kind] = granted
     seccomp = profile_path(request.seccomp_cache, frozenset(granted))
     spec["annotations"]["containerlab.seccomp"] = str(seccomp)
     resources = spec["linux"]["resources"]
-    resources["pids"] = {"limit": _PIDS_LIMIT}
+    if "pids" in driver().controllers:
+        resources["pids"] = {"limit": _PIDS_LIMIT}
+    else:
+        # Counted in the store's user namespace (user_namespaces(7)); the host's root has no such bound.
+        spec["process"]["rlimits"] = [{"type": "RLIMIT_NPROC", "soft": _PIDS_LIMIT, "hard": _PIDS_LIMIT}]
     resources.update(request.options.resources.to_oci())
 
 

@@ -93,9 +93,9 @@ async def _execute(
         exit_code = await context.runner.run(context.container, scratch, output)
     except OSError as error:
         raise _not_started(instruction, command, error) from error
-    planning.messages.line(f"Removing intermediate container {short_id(context.container)}")
     if exit_code != 0:
         raise _failed(instruction, command, exit_code, output)
+    planning.messages.line(f"Removing intermediate container {short_id(context.container)}")
     provenance = Provenance(created_by, instruction.node.source.file, instruction.line)
 
     def commit() -> Layer | None:
