@@ -130,6 +130,9 @@ class Container:
 
     def add_exec(self, name: str, io: dict[str, Any]) -> Task:
         """The exec ``name`` with its stdio, made unless there is one. Raises OSError."""
+        if self._vm:
+            # The launcher lives in the host's namespaces: what joined them would run on the host.
+            raise RequestError("exec", errno.EOPNOTSUPP, "no process can be started inside a running virtual machine")
         if self.task.status != RUNNING or self.task.finished_at:
             raise RequestError("exec", errno.ESRCH, "the container is not running")
         if name not in self.execs:
