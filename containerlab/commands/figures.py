@@ -74,8 +74,8 @@ def timeline_command(context: Context, container: str, as_table: bool) -> Result
         Column("took_us", "TOOK", text=_milliseconds, number=True),
     ]
     result = Table(columns, rows, empty=f"{container} has not been started yet.")
-    if rows and not as_table:
-        result.draw(lambda: _timeline_figure(context, container))
+    if rows and context.notebook and not as_table:
+        result.draw(_timeline_figure(context, container))
     return result
 
 

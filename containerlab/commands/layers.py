@@ -40,8 +40,8 @@ def layers_command(context: Context, as_table: bool, images: tuple[str, ...]) ->
         Column("images", "USED BY", text=", ".join),
     ]
     result = Table(columns, rows, empty="There are no images.")
-    if rows and not as_table:
-        result.draw(lambda: _figure(context, chosen))
+    if rows and context.notebook and not as_table:
+        result.draw(_figure(context, chosen))
     return result
 
 

@@ -85,17 +85,17 @@ class Table(Result):
         self.rows = list(rows)
         self.empty = empty
         self.lines = lines
-        self._figure: Callable[[], Any] | None = None
+        self._figure: Any = None
         self._live: tuple[Callable[[Callable[[], Table], float], Any], Callable[[], Table]] | None = None
 
-    def draw(self, figure: Callable[[], Any]) -> None:
+    def draw(self, figure: Any) -> None:
         """In a notebook show this figure (anything with a mime bundle), which holds the table beside its picture."""
         self._figure = figure
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         if self._figure is None:
             return super()._repr_mimebundle_(include, exclude)
-        return dict(self._figure()._repr_mimebundle_(include, exclude))
+        return dict(self._figure._repr_mimebundle_(include, exclude))
 
     def live_by(self, show: Callable[[Callable[[], Table], float], Any] | None, read: Callable[[], Table]) -> None:
         """Let :meth:`live` show what ``read`` gives, by the front end's own means."""

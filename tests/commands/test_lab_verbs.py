@@ -26,7 +26,8 @@ def test_layers_says_what_two_images_share(context: Context, verb: Verb, name: s
         assert [row["images"] for row in table] == [[IMAGE, f"{name}:1"], [f"{name}:1"]]
         assert table[0]["size"] > table[1]["size"]
         assert str(table).startswith("LAYER")
-        shown = table._repr_mimebundle_()
+        context.notebook = True
+        shown = verb(f"layers {IMAGE} {name}:1")._repr_mimebundle_()
         assert "<svg" in shown["text/html"] and "<table" in shown["text/html"]
         assert "<svg" not in verb(f"layers --table {IMAGE}")._repr_mimebundle_()["text/html"]
     finally:
@@ -34,7 +35,7 @@ def test_layers_says_what_two_images_share(context: Context, verb: Verb, name: s
 
 
 @own_engine
-def test_a_timeline_names_the_kernel_steps(verb: Verb, name: str) -> None:
+def test_a_timeline_names_the_kernel_steps(context: Context, verb: Verb, name: str) -> None:
     verb(f"create --network none --name {name} {IMAGE} true")
     assert "not been started" in verb(f"timeline {name}").calm()
     verb(f"start -a {name}")
@@ -43,7 +44,8 @@ def test_a_timeline_names_the_kernel_steps(verb: Verb, name: str) -> None:
     assert steps[0] == "request" and steps[-1] == "exec" and "pivot_root" in steps
     assert all(row["took_us"] >= 0 for row in table)
     assert table[-1]["at_us"] == pytest.approx(sum(row["took_us"] for row in table))
-    assert "<svg" in table._repr_mimebundle_()["text/html"]
+    context.notebook = True
+    assert "<svg" in verb(f"timeline {name}")._repr_mimebundle_()["text/html"]
 
 
 @own_engine

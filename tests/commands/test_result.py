@@ -101,7 +101,7 @@ def test_a_hushed_result_shows_again_later() -> None:
 
 def test_a_drawn_table_shows_its_figure() -> None:
     table = Table(COLUMNS, ROWS)
-    table.draw(lambda: Lines(["a picture"]))
+    table.draw(Lines(["a picture"]))
     assert table._repr_mimebundle_()["text/plain"] == "a picture"
     assert str(table).startswith("NAME")
 
