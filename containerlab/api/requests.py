@@ -128,8 +128,8 @@ def refuse(request: web.Request, name: str, why: str) -> None:
 
     Docker's clients send every parameter they know; a zero value (``0``, ``[]``, ``null`` and such) asks nothing.
     """
-    value = request.query.get(name)
-    if value and value not in ("0", "[]", "{}", "null", "false"):
+    value = request.query.get(name, "").strip().lower()
+    if value not in (*_FALSE, "[]", "{}", "null"):
         raise InvalidParameter(f"{name} is not supported: {why}")
 
 

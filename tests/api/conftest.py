@@ -80,6 +80,9 @@ class FakeContainers:
         self.calls.append(("stop", timeout, signal))
         raise NotModified("it does not run")
 
+    async def remove(self, ref: str, *, force: bool = False, volumes: bool = False) -> None:
+        self._known(ref)
+
     async def top(self, ref: str, ps_args: str = "-ef") -> dict[str, Any]:
         raise RuntimeError("nobody foresaw this")
 

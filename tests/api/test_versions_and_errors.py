@@ -143,6 +143,18 @@ def test_another_platform_is_refused_by_name(serving):
     assert "linux/s390x" in answer["message"]
 
 
+@pytest.mark.parametrize("nothing", ["", "0", "False", "false"])
+def test_a_parameter_that_asks_nothing_is_not_refused(serving, nothing):
+    status, _, body = serving.request("DELETE", f"/containers/nobody?link={nothing}&v=False")
+    assert (status, json.loads(body)) == (404, {"message": "No such container: nobody"})
+
+
+def test_links_are_refused_by_name(serving):
+    status, _, body = serving.request("DELETE", "/containers/one?link=True")
+    assert status == 400
+    assert "link" in json.loads(body)["message"]
+
+
 def test_every_request_is_a_use_of_the_engine(serving):
     serving.request("GET", "/_ping")
     serving.request("GET", "/nowhere")

@@ -12,12 +12,12 @@ IMAGE = "lab/busybox"
 
 
 def test_run_prints_what_the_container_prints(cli):
-    answer = cli("run", "--rm", IMAGE, "echo", "hi")
+    answer = cli("run", "--rm", "--network", "none", IMAGE, "echo", "hi")
     assert (answer.code, answer.out, answer.err) == (0, "hi\n", "")
 
 
 def test_stdout_and_stderr_stay_apart(cli):
-    answer = cli("run", "--rm", IMAGE, "sh", "-c", "echo out; echo err >&2")
+    answer = cli("run", "--rm", "--network", "none", IMAGE, "sh", "-c", "echo out; echo err >&2")
     assert (answer.out, answer.err) == ("out\n", "err\n")
 
 
@@ -91,7 +91,9 @@ def test_without_i_the_input_is_empty(cli):
 
 
 def test_a_terminal_is_a_terminal(cli):
-    with cli.terminal("run", "--rm", "-t", IMAGE, "sh", "-c", "test -t 1 && echo yes; tty") as terminal:
+    with cli.terminal(
+        "run", "--rm", "-t", "--network", "none", IMAGE, "sh", "-c", "test -t 1 && echo yes; tty"
+    ) as terminal:
         assert terminal.code() == 0
         # Without -i the client leaves its own terminal cooked, which adds a second carriage return.
         assert terminal.shown.replace(b"\r", b"") in (b"yes\n/dev/pts/0\n", b"yes\n/dev/console\n")
