@@ -9,8 +9,6 @@ from __future__ import annotations
 import functools
 import os
 import pwd
-import shutil
-import subprocess
 
 from containerlab.runtime import constants as c
 from containerlab.runtime import syscalls
@@ -85,6 +83,9 @@ def enter_user_namespace(*, one_id: bool = False) -> bool:
 
 def _map_commands(uid: int, gid: int) -> list[list[str]]:
     """newuidmap's and newgidmap's words, but for the pid; empty where the host has no ranges for us."""
+    # Imported late: the supervisor imports this module, and needs neither.
+    import shutil
+
     commands = []
     for program, own, path in (("newuidmap", uid, "/etc/subuid"), ("newgidmap", gid, "/etc/subgid")):
         found, ranges = shutil.which(program), subordinate_ids(path)
@@ -122,6 +123,8 @@ def _unshare_mapped(commands: list[list[str]]) -> bool:
 
 
 def _run_quietly(command: list[str]) -> int:
+    import subprocess
+
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode
 
 

@@ -14,6 +14,7 @@ from containerlab.runtime.supervisor.endpoint import Endpoint
 from containerlab.runtime.supervisor.jsonlog import JsonLog
 from containerlab.runtime.supervisor.protocol import RequestError, field
 from containerlab.runtime.supervisor.task import CREATED, RUNNING, Task
+from containerlab.runtime.userns import in_user_namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -212,9 +213,3 @@ def _state(task: Task) -> dict[str, Any]:
         "exit_code": task.exit_code if stopped else None,
         "finished_at": task.finished_at if stopped else None,
     }
-
-
-def in_user_namespace() -> bool:
-    """Whether this process's root isn't the host's (user_namespaces(7): the initial one maps every id to itself)."""
-    with open("/proc/self/uid_map") as file:
-        return file.read().split() != ["0", "0", "4294967295"]
