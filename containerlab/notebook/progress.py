@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["Progress", "mode"]
+__all__ = ["Progress", "bundle", "mode", "readable"]
 
 import os
+import re
 import time
 from typing import Any
 
@@ -17,6 +18,9 @@ from containerlab.errors import UsageError
 
 _MODES = ("live", "final", "off")
 _PAUSE_SECONDS = 0.15
+_SHOWN = 20_000
+# ECMA-48: control sequences (colours, cursor), operating system commands (titles), and the two-byte escapes.
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
 
 
 def mode() -> str:
@@ -69,6 +73,18 @@ def bundle(log: BuildLog) -> dict[str, Any]:
     return {"text/plain": "\n".join(lines), "text/html": html.page(body)}
 
 
+def readable(output: str) -> str:
+    """A program's output as a page can show it: no escape sequences, of a line drawn over and over its last state.
+
+    What is long is cut at its front, because the whole element is sent again at every update.
+    """
+    lines = [line.rstrip("\r").rpartition("\r")[2] for line in _ESCAPES.sub("", output).rstrip("\n").split("\n")]
+    text = "\n".join(lines)
+    return (
+        text if len(text) <= _SHOWN else f"… (the first {len(text) - _SHOWN} characters are left out)\n{text[-_SHOWN:]}"
+    )
+
+
 def _tail(step: Step) -> str:
     return f"  [{step.facts()}]" if step.facts() else ""
 
@@ -81,6 +97,7 @@ def _block(step: Step) -> str:
     words = f' <span class="{mark}">{html.escape(facts)}</span>' if facts else ""
     first, more, _ = step.instruction.partition("\n")
     title = html.escape(first + (" …" if more else ""))
-    output = html.preformatted(step.output.rstrip("\n")) if step.output else '<p class="cl-mute">No output.</p>'
+    text = readable(step.output)
+    output = html.preformatted(text) if text else '<p class="cl-mute">No output.</p>'
     head = f'<summary>Step {step.number}/{step.total} <code class="cl-mono">{title}</code>{words}</summary>'
     return f'<details class="cl-step {kind}"{opened}>{head}{output}</details>'

@@ -10,7 +10,7 @@ import pytest
 
 from containerlab.commands.build_steps import BuildLog
 from containerlab.errors import BuildFailed, InvalidParameter, UsageError
-from containerlab.notebook.progress import Progress, bundle, mode
+from containerlab.notebook.progress import Progress, bundle, mode, readable
 from tests.notebook.conftest import TestingShell
 
 IMAGE = "lab/busybox"
@@ -127,3 +127,22 @@ def test_live_updates_one_display(monkeypatch: pytest.MonkeyPatch) -> None:
     live.update(log)
     assert len(shown) == 1 and len(handle.updates) >= 2
     assert handle.updates[-1] == bundle(log)
+
+
+@pytest.mark.parametrize(
+    ("output", "shown"),
+    [
+        ("\x1b[31mred\x1b[0m text\n", "red text"),
+        ("10%\r50%\r100%\ndone\n", "100%\ndone"),
+        ("dos\r\nlines\r\n", "dos\nlines"),
+        ("\x1b]0;title\x07after\x1b(B", "after"),
+        ("", ""),
+    ],
+)
+def test_a_programs_output_is_made_readable(output: str, shown: str) -> None:
+    assert readable(output) == shown
+
+
+def test_a_long_output_keeps_its_end() -> None:
+    shown = readable("x" * 50_000 + "the end")
+    assert len(shown) < 21_000 and shown.startswith("… (the first 30007 characters") and shown.endswith("the end")
