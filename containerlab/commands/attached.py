@@ -18,7 +18,7 @@ from containerlab.commands.context import Context, Terminal
 from containerlab.commands.output import Recorder
 from containerlab.commands.result import Finished
 from containerlab.commands.streams import Frames, Hijacked, Input, hijack, post, pump
-from containerlab.errors import UsageError
+from containerlab.errors import EngineUnreachable, UsageError
 
 LONG_AFTER = 10.0
 _STOP_SECONDS = 3
@@ -166,8 +166,18 @@ class Attachment:
         try:
             answer: dict[str, Any] = self._wait.json()
         except (requests.RequestException, ValueError):
-            answer = self.context.client.api.wait(self.container)
+            answer = self._wait_again()
         return int(answer["StatusCode"])
+
+    def _wait_again(self) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = self.context.client.api.wait(self.container)
+        except docker.errors.NotFound as error:
+            raise EngineUnreachable(
+                f"The engine ended while {self.what} ran, and the exit code went with the container.",
+                hint="Without --rm the container stays, and `wait` gives its exit code.",
+            ) from error
+        return answer
 
     def _finished(self, code: int, *, detached: bool = False) -> Finished:
         return Finished(
