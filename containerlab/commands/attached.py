@@ -202,14 +202,22 @@ class Attachment:
         api = self.context.client.api
         try:
             api.stop(self.container, timeout=_STOP_SECONDS)
-            if self.remove:
-                api.wait(self.container, condition="removed")
-            elif self.unnamed:
-                api.remove_container(self.container, force=True)
+            if self.remove or self.unnamed:
+                self._remove()
             else:
                 api.wait(self.container)
         except docker.errors.NotFound:
             pass  # --rm was quicker than we are
+
+    def _remove(self) -> None:
+        """Also what was never started, which ``--rm`` alone would leave; where ``--rm`` is at work, wait for it."""
+        api = self.context.client.api
+        try:
+            api.remove_container(self.container, force=True)
+        except docker.errors.APIError as error:
+            if error.response is None or error.response.status_code != 409:
+                raise
+            api.wait(self.container, condition="removed")
 
     def _signal(self, name: str) -> None:
         try:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import docker
 import pytest
 
-from containerlab.commands import attached
+from containerlab.commands import attached, run
 from containerlab.notebook.magics import Interrupted
 from tests.notebook.conftest import TestingShell
 
@@ -59,6 +59,21 @@ def test_an_unnamed_run_is_stopped_and_removed(shell: TestingShell, ids: Callabl
         shell.cell(f"%container run --network none --label interrupted {IMAGE} sleep 1000")
     assert ids() == before
     assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize("option", ["--rm", ""])
+def test_an_interrupt_before_the_start_leaves_nothing(
+    shell: TestingShell, ids: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    before = ids()
+
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "_start", interrupted)
+    with pytest.raises(Interrupted):
+        shell.cell(f"%container run {option} --network none {IMAGE} sleep 1000")
+    assert ids() == before
 
 
 def test_a_run_with_rm_is_gone(shell: TestingShell, ids: Callable[..., list[str]], name: str) -> None:
