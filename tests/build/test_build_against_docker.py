@@ -1,0 +1,142 @@
+"""The same Dockerfile and context in a real Docker: same config, same files, same words."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import stat
+import subprocess
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from containerlab.images import Image
+from tests.build.conftest import Site
+
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.docker,
+    pytest.mark.skipif(shutil.which("dockerd") is None or shutil.which("docker") is None, reason="no dockerd here"),
+]
+
+_LIMIT_S = 30
+_FIELDS = ("Env", "Cmd", "Entrypoint", "Labels", "ExposedPorts", "Volumes", "WorkingDir", "User", "StopSignal", "Shell")
+# What a container of docker's has beside the image's own files.
+_CONTAINERS_OWN = ("dev", "proc", "sys", ".dockerenv", "etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/mtab")
+
+CASES = {
+    "config": (
+        'FROM base\nENV a=1 b="x $a" c=\'$a\' d=\\$a\nENV old style value\nLABEL k=v "two words"="$b"\n'
+        "EXPOSE 80 90-91/udp\nVOLUME /v\nWORKDIR /w\nWORKDIR $b/deep\nUSER ana\nSTOPSIGNAL SIGUSR1\n"
+        'SHELL ["/bin/sh", "-ec"]\nENTRYPOINT exec top\nCMD ["x", "y"]\n'
+    ),
+    "entrypoint_drops_cmd": 'FROM base\nENTRYPOINT ["cat"]\n',
+    "args": (
+        "ARG T=latest\nFROM base:$T\nARG T\nARG v=${T:-none}\nENV e=${v:+set} f=${nothing:-dflt}\nRUN echo $v $T > /f\n"
+    ),
+    "copies": (
+        "FROM base\nWORKDIR /w\nCOPY f new\nCOPY f d /many/\nCOPY d dir\nCOPY link /l/\nCOPY dirlink /dl\n"
+        "COPY . /all/\nCOPY --chown=7 f /own/deep/f\nCOPY --chown=ana:lab d /ana\nADD a.tgz /unpacked\n"
+        "COPY a.tgz /packed/\nCOPY f /etc\n"
+    ),
+    "runs": (
+        "FROM base\nRUN echo a > /a && mkdir -m 700 /d && touch /d/x && chown 5:6 /d/x\nRUN rm /a && ln -s /d /l\n"
+        'RUN ["sh", "-c", "echo $HOME > /home-is"]\nWORKDIR /w\nUSER ana\nRUN id > /tmp/id; pwd >> /tmp/id\n'
+    ),
+    "continuations": "FROM base\nRUN echo one \\\n  # comment\n  two \\\n\n three > /f\nENV x=1 \\\n    y=2\n",
+}
+
+
+@pytest.fixture(scope="module")
+def dockerd() -> Iterator[list[str]]:
+    """The command line of a client of a Docker daemon of our own."""
+    folder = Path(tempfile.mkdtemp(prefix="cl-dockerd-", dir="/tmp"))
+    socket = f"unix://{folder}/docker.sock"
+    options = ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "-p", f"{folder}/pid"]
+    with open(folder / "log", "wb") as log:
+        daemon = subprocess.Popen(
+            ["dockerd", *options, "-H", socket, "--bridge=none", "--iptables=false"], stdout=log, stderr=log
+        )
+    try:
+        client = ["docker", "-H", socket]
+        deadline = time.monotonic() + _LIMIT_S
+        while subprocess.run([*client, "version"], capture_output=True, check=False).returncode:
+            if time.monotonic() > deadline or daemon.poll() is not None:
+                pytest.skip("dockerd doesn't start on this host")
+            time.sleep(0.2)
+        yield client
+    finally:
+        daemon.terminate()
+        daemon.wait(_LIMIT_S)
+        subprocess.run(["umount", f"{folder}/data"], capture_output=True, check=False)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def context(site: Site) -> Site:
+    site.write(f="file", d__g="g", d__sub__h="h", _dot_dockerignore="hidden\n*.log\n!keep.log\n")
+    site.write(hidden="x", a_dot_log="x", keep_dot_log="x")
+    (site.context / "link").symlink_to("f")
+    (site.context / "dirlink").symlink_to("d")
+    (site.context / "d" / "sub").chmod(0o711)
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        info = tarfile.TarInfo("inside/x")
+        info.size, info.uid, info.gid = 1, 5, 6
+        archive.addfile(info, io.BytesIO(b"x"))
+    site.write(a_dot_tgz=out.getvalue())
+    return site
+
+
+def run_docker(client: list[str], *words: str, data: bytes | None = None) -> bytes:
+    return subprocess.run([*client, *words], input=data, capture_output=True, check=True).stdout
+
+
+def docker_build(client: list[str], site: Site) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
+    """Docker's image config, and its files: path to (type and mode, uid, gid, size)."""
+    out = io.BytesIO()
+    base = site.images.resolve("base")
+    site.images.layers.tar(base.chain_ids[0], out)
+    run_docker(client, "import", "-c", "ENV PATH=/bin:/usr/bin", "-c", 'CMD ["sh"]', "-", "base", data=out.getvalue())
+    image = run_docker(client, "build", "-q", "--no-cache", "--network", "none", str(site.context)).decode().strip()
+    config = json.loads(run_docker(client, "inspect", image))[0]["Config"]
+    container = run_docker(client, "create", "--network", "none", image, "x").decode().strip()
+    files = {}
+    with tarfile.open(fileobj=io.BytesIO(run_docker(client, "export", container))) as archive:
+        for member in archive:
+            kind = {tarfile.DIRTYPE: stat.S_IFDIR, tarfile.SYMTYPE: stat.S_IFLNK}.get(member.type, stat.S_IFREG)
+            name = member.name.rstrip("/")
+            if not name.startswith(_CONTAINERS_OWN) and member.type != tarfile.LNKTYPE:
+                size = member.size if kind == stat.S_IFREG else 0
+                files[name] = (kind | member.mode, member.uid, member.gid, size)
+    run_docker(client, "rm", container)
+    return config, files
+
+
+def own_files(site: Site, image: Image) -> dict[str, tuple[int, ...]]:
+    files = {}
+    for name in site.tree(image, "/"):
+        status = site.stat(image, name.rstrip("/"))
+        size = status.st_size if stat.S_ISREG(status.st_mode) else 0
+        files[name.rstrip("/")] = (status.st_mode, status.st_uid, status.st_gid, size)
+    return files
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_docker_makes_the_same_image(context: Site, dockerd: list[str], case: str) -> None:
+    (context.context / "Dockerfile").write_text(CASES[case])
+    os.utime(context.context / "Dockerfile", (1, 1))
+    config, files = docker_build(dockerd, context)
+    image = context.build(CASES[case]).ok()
+    ours = json.loads(json.dumps({name: getattr(image.config.config, name) or None for name in _FIELDS}))
+    assert ours == {name: config.get(name) or None for name in _FIELDS}
+    found = own_files(context, image)
+    volumes = {path.strip("/") for path in config.get("Volumes") or {}}
+    assert found == {name: status for name, status in files.items() if name not in volumes}
