@@ -156,7 +156,7 @@ async def _context(request: web.Request) -> Context:
     if remote:
         raise InvalidParameter(f"remote={remote} is not supported: send the context as a tar")
     store = engine_of(request).settings.store
-    scratch = store / "builds" / uuid.uuid4().hex
+    scratch = store / "tmp" / f"context-{uuid.uuid4().hex}"
     with await asyncio.to_thread(_spool_file, store / "tmp") as spool:
         await _spool(request, spool)
         return await asyncio.to_thread(Context.from_tar, spool, scratch)

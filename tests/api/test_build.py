@@ -35,7 +35,7 @@ def test_the_tar_is_the_context_and_nothing_of_it_stays(serving):
     assert options.dockerfile == "Dockerfile"
     store = serving.engine.settings.store
     assert [path for path in store.rglob("*") if path.is_file()] == []
-    assert list((store / "builds").iterdir()) == []
+    assert list((store / "tmp").iterdir()) == []
 
 
 def test_steps_are_told_to_those_who_ask(serving):
