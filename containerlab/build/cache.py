@@ -45,24 +45,27 @@ def cache_key(parent: str, *parts: str) -> str:
 
 
 class BuildCache:
-    """The records of one store, at most 10,000; the oldest go first."""
+    """The records of one store. When it is opened, all but the newest 10,000 are forgotten."""
 
     def __init__(self, database: Database, layers: LayerStore) -> None:
         self._database, self._layers = database, layers
         database.ensure(_TABLES)
+        with database.transaction(durable=False) as transaction:
+            transaction.execute(
+                "DELETE FROM build_cache WHERE key IN"
+                " (SELECT key FROM build_cache ORDER BY created DESC LIMIT -1 OFFSET ?)",
+                (_MOST,),
+            )
 
     def find(self, key: str) -> Record | None:
         """The record, if there is one whose layer still exists."""
-        rows = self._database.rows(
-            "SELECT created, build_cache.chain_id, build_cache.diff_id FROM build_cache"
-            " LEFT JOIN layers ON layers.chain_id = build_cache.chain_id"
-            " WHERE key = ? AND (build_cache.chain_id IS NULL OR layers.chain_id IS NOT NULL)",
-            key,
-        )
+        rows = self._database.rows("SELECT created, chain_id, diff_id FROM build_cache WHERE key = ?", key)
         if not rows:
             return None
-        row = rows[0]
-        return Record(row["created"], (row["chain_id"], row["diff_id"]) if row["chain_id"] else None)
+        chain_id = rows[0]["chain_id"]
+        if chain_id is None:
+            return Record(rows[0]["created"], None)
+        return Record(rows[0]["created"], (chain_id, rows[0]["diff_id"])) if self._layers.has(chain_id) else None
 
     def put(self, key: str, record: Record) -> None:
         """Remember a step that is done. Raises StorageFull."""
@@ -71,11 +74,6 @@ class BuildCache:
             with self._database.transaction(durable=False) as transaction:
                 transaction.execute(
                     "INSERT OR REPLACE INTO build_cache VALUES (?, ?, ?, ?)", (key, record.created, chain_id, diff_id)
-                )
-                transaction.execute(
-                    "DELETE FROM build_cache WHERE key IN"
-                    " (SELECT key FROM build_cache ORDER BY created DESC LIMIT -1 OFFSET ?)",
-                    (_MOST,),
                 )
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_FULL:

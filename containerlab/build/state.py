@@ -10,8 +10,10 @@ import msgspec
 from containerlab.build.dockerfile.instructions import CommandLine, Instruction
 from containerlab.build.dockerfile.words import WordError, expand, expand_words
 from containerlab.build.options import PREDEFINED_ARGS
+from containerlab.errors import InvalidParameter
 from containerlab.images import ContainerConfig, History, ImageConfig
 from containerlab.images.config import encode
+from containerlab.images.limits import CONFIG_BYTES
 
 __all__ = ["DEFAULT_SHELL", "StageState"]
 
@@ -49,8 +51,11 @@ class StageState:
         return self.image.config
 
     def digest(self) -> str:
-        """The id that an image of this state has."""
-        return "sha256:" + hashlib.sha256(encode(self.image)).hexdigest()
+        """The id that an image of this state has. Raises InvalidParameter for a config that nobody would read again."""
+        config = encode(self.image)
+        if len(config) > CONFIG_BYTES:
+            raise InvalidParameter(f"the image's config is larger than {CONFIG_BYTES} bytes")
+        return "sha256:" + hashlib.sha256(config).hexdigest()
 
     # -- variables --------------------------------------------------------------------------------------
 

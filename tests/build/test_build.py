@@ -245,6 +245,14 @@ def test_a_pull_that_cannot_be_done_is_refused(site: Site) -> None:
     assert "registry" in str(built.error)
 
 
+def test_a_config_that_could_not_be_read_again_is_refused(site: Site) -> None:
+    lines = "".join(f"ENV v{number}=$big\n" for number in range(12))
+    built = site.build(f"FROM base\nENV big={'x' * 400_000}\n{lines}", tags=("big:1",))
+    assert isinstance(built.error, InvalidParameter)
+    assert "larger than" in str(built.error)
+    assert [str(tag) for image in site.images.list() for tag in image.tags] == ["docker.io/library/base:latest"]
+
+
 def test_quiet_says_the_id_alone(site: Site) -> None:
     built = site.build("FROM base\nRUN echo loud\n", quiet=True)
     assert built.text == built.ok().id + "\n"

@@ -134,6 +134,11 @@ def test_no_pattern_takes_exponential_time() -> None:
     assert time.monotonic() - start < 2
 
 
+def test_no_text_expands_without_bound() -> None:
+    with pytest.raises(WordError, match="expands to more than"):
+        expand("$v" * 1000, {"v": "x" * 5000}.get)
+
+
 @settings(max_examples=500, deadline=None)
 @given(st.text(alphabet="ab$v{}:-+#%/?*'\"\\ \n", max_size=30))
 def test_any_word_expands_or_is_refused_inside_its_bounds(text: str) -> None:

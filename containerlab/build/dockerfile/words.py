@@ -21,6 +21,8 @@ Lookup = Callable[[str], str | None]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?\-$!]")
 _MODIFIERS = "-+?#%"
+_MOST = 1 << 20
+"""Characters that one text may expand to: ``ENV a=$a$a`` doubles with every line."""
 
 
 class WordError(ValueError):
@@ -119,6 +121,7 @@ class _Scanner:
         self._text, self._lookup, self._escape = text, lookup, escape
         self._raw_quotes = raw_quotes
         self._at = 0
+        self._length = 0
         self.words = _Words()
 
     def until(self, stop: str, *, raw_escapes: bool = False) -> str:
@@ -188,12 +191,18 @@ class _Scanner:
         self._at += 1
         if self._text[self._at : self._at + 1] == "{":
             self._at += 1
-            value = self._braced(start)
+            value = self._bounded(self._braced(start), start)
             return self._text[start : self._at] if self._lookup is None else value
         name = self._name()
         if not name:
             return "$"
-        return self._text[start : self._at] if self._lookup is None else self._lookup(name) or ""
+        return self._text[start : self._at] if self._lookup is None else self._bounded(self._lookup(name) or "", start)
+
+    def _bounded(self, value: str, start: int) -> str:
+        self._length += len(value)
+        if self._length > _MOST:
+            raise WordError(f"this expands to more than {_MOST} characters", start)
+        return value
 
     def _name(self) -> str:
         match = _NAME.match(self._text, self._at)
