@@ -64,14 +64,15 @@ def test_cpio_is_read_by_another_program() -> None:
     archive.directory("d")
     archive.file("d/file", b"12345", 0o755)
     archive.file("d/empty", b"")
+    archive.symlink("d/link", "file")
     archive.character_device("console", 5, 1)
     try:
         shown = subprocess.run(["cpio", "-tv"], input=archive.finish(), capture_output=True, check=True)
     except FileNotFoundError:
         pytest.skip("no cpio program")
     lines = [line.split() for line in shown.stdout.decode().splitlines()]
-    assert [line[-1] for line in lines] == ["d", "d/file", "d/empty", "console"]
-    assert [line[0] for line in lines] == ["drwxr-xr-x", "-rwxr-xr-x", "-rw-r--r--", "crw-------"]
+    assert [line[-1] for line in lines] == ["d", "d/file", "d/empty", "file", "console"]
+    assert [line[0] for line in lines] == ["drwxr-xr-x", "-rwxr-xr-x", "-rw-r--r--", "lrwxrwxrwx", "crw-------"]
 
 
 def fake_kernel(tmp_path: Path, release: str = "6.1-cloud", suffix: str = ".ko") -> kernel.Kernel:

@@ -28,6 +28,10 @@ class Archive:
         """A regular file."""
         self._entry(path, stat.S_IFREG | mode, content)
 
+    def symlink(self, path: str, target: str) -> None:
+        """A symbolic link."""
+        self._entry(path, stat.S_IFLNK | 0o777, target.encode())
+
     def character_device(self, path: str, major: int, minor: int) -> None:
         """A device node: the kernel makes it, so writing one takes no privilege here."""
         self._entry(path, stat.S_IFCHR | 0o600, device=os.makedev(major, minor))

@@ -22,32 +22,39 @@ STDIN_PORT, STDOUT_PORT, STDERR_PORT, CONTROL_PORT = 1, 2, 3, 4
 STAMP = "@containerlab "
 """Begins a line on the serial console that names the stage just reached."""
 
+_APPLETS = (
+    *("cat", "cp", "hostname", "ifconfig", "insmod", "kill", "ln", "mkdir", "mkfifo", "mount", "rmdir", "sh", "sleep"),
+    *("stty", "usleep"),
+)
+"""What the first process calls by name: links to busybox."""
+
 _INIT = r"""#!/bin/busybox sh
 echo "@containerlab init"
-b=/bin/busybox
-$b mount -t devtmpfs dev /dev
-$b mount -t proc proc /proc
-for module in @MODULES@; do $b insmod /modules/$module; done
-until [ -e /dev/vda ] && [ -e /dev/vport0p4 ]; do $b usleep 1000; done
+PATH=/bin
+mount -t devtmpfs dev /dev
+mount -t proc proc /proc
+for module in @MODULES@; do insmod /modules/$module; done
+until [ -e /dev/vda ] && [ -e /dev/vport0p4 ]; do usleep 1000; done
 echo "@containerlab modules"
-$b mount -t ext4 -o noatime /dev/vda /root
-for folder in proc sys dev tmp etc; do [ -d /root/$folder ] || $b mkdir -p /root/$folder; done
-$b mount -t proc proc /root/proc
-$b mount -t sysfs sys /root/sys
-$b mount -t devtmpfs dev /root/dev
-$b mkdir -p /dev/pts /dev/shm /dev/.containerlab
-$b mount -t devpts -o ptmxmode=0666,gid=5 pts /dev/pts
-$b mount -t tmpfs -o mode=1777 shm /dev/shm
-$b mount --bind /dev/pts /root/dev/pts
-$b mount --bind /dev/shm /root/dev/shm
-[ -e /dev/fd ] || $b ln -s /proc/self/fd /dev/fd
+mount -t ext4 -o noatime /dev/vda /root
+rmdir /root/lost+found 2>/dev/null
+for folder in proc sys dev tmp etc; do [ -d /root/$folder ] || mkdir -p /root/$folder; done
+mount -t proc proc /root/proc
+mount -t sysfs sys /root/sys
+mount -t devtmpfs dev /root/dev
+mkdir -p /dev/pts /dev/shm /dev/.containerlab
+mount -t devpts -o ptmxmode=0666,gid=5 pts /dev/pts
+mount -t tmpfs -o mode=1777 shm /dev/shm
+mount --bind /dev/pts /root/dev/pts
+mount --bind /dev/shm /root/dev/shm
+[ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
 for pair in 0:stdin 1:stdout 2:stderr; do
-    [ -e /dev/${pair#*:} ] || $b ln -s /proc/self/fd/${pair%:*} /dev/${pair#*:}
+    [ -e /dev/${pair#*:} ] || ln -s /proc/self/fd/${pair%:*} /dev/${pair#*:}
 done
-$b cp /bin/busybox /command /user /dev/.containerlab/
-$b cp -R /files/. /root/
-$b hostname @HOSTNAME@
-$b ifconfig lo 127.0.0.1 up
+cp /bin/busybox /command /user /dev/.containerlab/
+cp -R /files/. /root/
+hostname @HOSTNAME@
+ifconfig lo 127.0.0.1 up
 echo "@containerlab root"
 
 control=/dev/vport0p4
@@ -55,31 +62,31 @@ exec 9<>$control
 {
     while read -r word first second; do
         case $word in
-        signal) $b kill -$first "$($b cat /pid)" 2>/dev/null ;;
-        resize) $b stty -F /dev/hvc0 rows $first cols $second ;;
+        signal) kill -$first "$(cat /pid)" 2>/dev/null ;;
+        resize) stty -F /dev/hvc0 rows $first cols $second ;;
         esac
     done
 } <&9 &
 
 @STREAMS@
 echo "@containerlab exec"
-$b sh /start
+sh /start
 code=$?
 
 # A container's other processes end with its first; what runs outside the disk's root are this script's helpers.
 for folder in /proc/[0-9]*; do
-    [ $folder/root -ef /root ] && $b kill -9 ${folder#/proc/} 2>/dev/null
+    [ $folder/root -ef /root ] && kill -9 ${folder#/proc/} 2>/dev/null
 done
 @FLUSH@
 echo "exit $code" >&9
-while :; do $b sleep 60; done
+while :; do sleep 60; done
 """
 
-_PIPES = r"""$b mkfifo /in /out /err
-$b cat /dev/vport0p1 >/in 2>/dev/null &
-$b cat /out >/dev/vport0p2 &
+_PIPES = r"""mkfifo /in /out /err
+cat /dev/vport0p1 >/in 2>/dev/null &
+cat /out >/dev/vport0p2 &
 out=$!
-$b cat /err >/dev/vport0p3 &
+cat /err >/dev/vport0p3 &
 err=$!
 """
 
@@ -158,6 +165,8 @@ def initramfs(kernel: Kernel, busybox: bytes, spec: dict[str, Any], files: dict[
     # The kernel opens /dev/console for the first process before that has mounted anything.
     archive.character_device("dev/console", 5, 1)
     archive.file("bin/busybox", busybox, 0o755)
+    for applet in _APPLETS:
+        archive.symlink(f"bin/{applet}", "busybox")
     for name, content in modules.items():
         if content is not None:
             archive.file(f"modules/{name}", content)
@@ -174,10 +183,10 @@ def initramfs(kernel: Kernel, busybox: bytes, spec: dict[str, Any], files: dict[
 def _init_script(spec: dict[str, Any], modules: list[str], terminal: bool) -> str:
     streams, flush = _PIPES, "wait $out $err"
     if terminal:
-        streams, flush = "", "$b stty -F /dev/hvc0 sane"
+        streams, flush = "", "stty -F /dev/hvc0 sane"
         size = spec["process"].get("consoleSize")
         if size:
-            streams += f"\n$b stty -F /dev/hvc0 rows {int(size['height'])} cols {int(size['width'])}"
+            streams += f"\nstty -F /dev/hvc0 rows {int(size['height'])} cols {int(size['width'])}"
     return _fill(
         _INIT,
         MODULES=" ".join(modules),
