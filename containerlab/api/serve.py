@@ -151,6 +151,8 @@ async def _answer_requests(engine: Engine, path: Path, starter: Starter, stop: a
     gc.collect()
     gc.freeze()
     starter.ready()
+    # Idleness begins now: a start that took long must not end at once.
+    engine.touch()
     try:
         await _until_unused(engine, app, stop)
     finally:
