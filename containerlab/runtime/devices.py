@@ -40,6 +40,8 @@ _LINKS = {
     "ptmx": "pts/ptmx",
 }
 
+_MADE_ANYWAY = {f"/dev/{name}" for name in (*DEFAULT_DEVICES, *_LINKS, "console")}
+
 _TYPES = {"c": stat.S_IFCHR, "u": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}
 
 
@@ -72,7 +74,7 @@ class Devices:
     def _extra(self, root: Root, device: dict[str, Any]) -> None:
         path = os.path.normpath(device["path"])
         parent_path, name = os.path.split(path)
-        if path in {f"/dev/{known}" for known in DEFAULT_DEVICES}:
+        if path in _MADE_ANYWAY:
             return
         parent = root.ensure_directory(parent_path)
         try:

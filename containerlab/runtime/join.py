@@ -7,6 +7,7 @@ namespace holds only for children made afterwards, and the caller must stay wher
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -140,7 +141,13 @@ def _help(
     syscalls.prctl(c.PR_SET_DUMPABLE, 0)
     report.stage = "namespaces"
     syscalls.setns(target, kinds)
-    pid = syscalls.fork_with(c.CLONE_PARENT)
+    try:
+        pid = syscalls.fork_with(c.CLONE_PARENT)
+    except OSError as error:
+        if error.errno == errno.ENOMEM:
+            # pid_namespaces(7): what clone(2) answers once the namespace's first process has ended.
+            raise ProcessLookupError(errno.ESRCH, "the container is not running") from None
+        raise
     if pid != 0:
         os.write(writer, b"%d" % pid)
         os._exit(0)
