@@ -56,9 +56,12 @@ class Runner:
                 io={"tty": False, "stdin": False, "stdin_once": False, "log": None},
             )
             try:
-                reader = await self._attach(container)
-                await self._supervisor.call("start", container=container)
-                await _pump(reader, output)
+                reader, writer = await self._attach(container)
+                try:
+                    await self._supervisor.call("start", container=container)
+                    await _pump(reader, output)
+                finally:
+                    writer.close()
                 return await asyncio.shield(exited)
             finally:
                 await _uninterrupted(self._end(container, exited))
@@ -75,7 +78,7 @@ class Runner:
             if not exited.done():
                 exited.set_exception(ConnectionResetError(errno.ECONNRESET, "the supervisor is gone"))
 
-    async def _attach(self, container: str) -> asyncio.StreamReader:
+    async def _attach(self, container: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
@@ -92,8 +95,7 @@ class Runner:
             except BaseException:
                 ours.close()
                 raise
-        reader, _ = await asyncio.open_connection(sock=ours)
-        return reader
+        return await asyncio.open_connection(sock=ours)
 
     async def _end(self, container: str, exited: asyncio.Future[int]) -> None:
         """Leave nothing of the container: no process, no record, no cgroup."""

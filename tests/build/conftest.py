@@ -105,6 +105,12 @@ class Site:
                 self._supervisor.kill()
         self.database.close()
 
+    def children(self) -> list[str]:
+        """The processes that the supervisor is the parent of."""
+        assert self._supervisor is not None
+        pid = self._supervisor.pid
+        return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
     def write(self, **files: str | bytes) -> None:
         """Files of the context; ``__`` in a name is a slash, ``_dot_`` a dot."""
         for name, content in files.items():

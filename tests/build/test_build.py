@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import re
+from pathlib import Path
 
 import pytest
 
+from containerlab.build import Resources
 from containerlab.errors import BuildFailed, DockerfileError, InvalidParameter, NoSuchImage
+from containerlab.runtime.cgroups import driver
 from tests.build.conftest import Site
 
 pytestmark = pytest.mark.root
@@ -261,6 +266,38 @@ def test_quiet_says_the_id_alone(site: Site) -> None:
 def test_extra_hosts_and_memory_reach_the_run(site: Site) -> None:
     image = site.build("FROM base\nRUN cat /etc/hosts > /h\n", extra_hosts=("db:10.0.0.7",)).ok()
     assert "10.0.0.7\tdb" in site.read(image, "/h")
+
+
+def test_the_hosts_network_is_granted_when_asked_for(site: Site) -> None:
+    dockerfile = "FROM base\nRUN readlink /proc/self/ns/net > /net\n"
+    shared = site.build(dockerfile, network_mode="host").ok()
+    assert site.read(shared, "/net").strip() == str(Path("/proc/self/ns/net").readlink())
+    own = site.build(dockerfile)
+    assert own.cached == [False, False]
+    assert site.read(own.ok(), "/net").strip() != str(Path("/proc/self/ns/net").readlink())
+
+
+@pytest.mark.skipif("memory" not in driver().controllers, reason="no memory controller here")
+def test_a_memory_limit_holds_in_every_run(site: Site) -> None:
+    hungry = "FROM base\nRUN head -c 200000000 /dev/zero | tail -c 200000000 > /dev/null\n"
+    built = site.build(hungry, resources=Resources(memory=32 << 20, memory_swap=32 << 20))
+    assert isinstance(built.error, BuildFailed)
+    site.build(hungry).ok()
+
+
+def test_builds_leave_no_descriptor_process_or_mount(site: Site) -> None:
+    def state() -> tuple[int, int, int]:
+        mounts = Path("/proc/self/mountinfo").read_text().count("\n")
+        return len(os.listdir("/proc/self/fd")), mounts, len(site.children())  # noqa: PTH208
+
+    site.write(a="a")
+    site.build("FROM base\nCOPY a /a\nRUN true\n")
+    gc.collect()
+    before = state()
+    for number in range(10):
+        site.build(f"FROM base\nCOPY a /a{number}\nRUN exit {number % 2}\nCOPY none /x\n")
+    gc.collect()
+    assert state() == before
 
 
 def test_a_syntax_that_is_not_dockers_is_said_not_to_be_executed(site: Site) -> None:
