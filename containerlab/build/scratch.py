@@ -3,24 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TypeVar
 
 from containerlab.images import trees
 
-__all__ = ["in_thread", "remove_folder", "scratch_folder"]
+__all__ = ["in_thread", "keep_going", "remove_folder", "scratch_folder"]
 
 T = TypeVar("T")
 
 
+_stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
+
+
+class _Stopped(Exception):
+    """Raised in a thread whose caller was cancelled; nobody else sees it."""
+
+
+def keep_going() -> None:
+    """To be called now and then by long work in a thread: ends it once its caller was cancelled."""
+    stop = _stop.get()
+    if stop is not None and stop.is_set():
+        raise _Stopped
+
+
 async def in_thread(function: Callable[[], T]) -> T:
-    """Call ``function`` in a thread; when cancelled, wait until it is over: its files are about to be removed."""
+    """Call ``function`` in a thread; when cancelled, stop it and wait until it is over: its files are to be removed."""
+    stop = threading.Event()
+    token = _stop.set(stop)
     work = asyncio.ensure_future(asyncio.to_thread(function))
+    _stop.reset(token)
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
+        stop.set()
         while not work.done():
             try:
                 await asyncio.wait([work])

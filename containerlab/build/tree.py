@@ -12,6 +12,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from containerlab.build.scratch import keep_going
 from containerlab.errors import InvalidParameter, NotFound
 from containerlab.runtime import constants as c
 from containerlab.runtime.syscalls import openat2
@@ -136,6 +137,7 @@ class Tree:
         fd = self.open(entry)
         try:
             while chunk := os.read(fd, _CHUNK):
+                keep_going()
                 yield chunk
         finally:
             os.close(fd)

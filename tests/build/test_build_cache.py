@@ -117,6 +117,26 @@ def test_a_cancelled_build_kills_its_step_and_leaves_nothing(files: Site) -> Non
     assert again.cached == [False, True, False]
 
 
+def test_a_cancelled_copy_of_a_large_file_ends_soon(files: Site) -> None:
+    with open(files.context / "large", "wb") as large:
+        large.truncate(64 << 30)
+
+    async def work() -> float:
+        (files.context / "Dockerfile").write_text("FROM base\nCOPY large /large\n")
+        builder, client = await files.connected()
+        with Context.from_directory(files.context) as context:
+            task = asyncio.ensure_future(builder.build(context, BuildOptions(), lambda _: None))
+            await asyncio.sleep(0.5)
+            begun = time.monotonic()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        client.close()
+        return time.monotonic() - begun
+
+    assert run(work()) < 3
+
+
 def test_output_comes_while_the_step_runs(files: Site) -> None:
     async def work() -> list[tuple[float, str]]:
         (files.context / "Dockerfile").write_text("FROM base\nRUN echo one; sleep 0.5; echo two\n")
