@@ -12,9 +12,14 @@ import os
 
 from containerlab.errors import ContainerlabError
 
-__all__ = ["Starter"]
+__all__ = ["Starter", "reason"]
 
 _VARIABLE = "CONTAINERLAB_READY_FD"
+
+
+def reason(error: BaseException) -> str:
+    """What to tell about ``error``: our own errors speak for themselves, others need their class's name."""
+    return error.message if isinstance(error, ContainerlabError) else f"{type(error).__name__}: {error}"
 
 
 class Starter:
@@ -36,10 +41,7 @@ class Starter:
 
     def failed(self, error: BaseException) -> None:
         """The engine won't start, and why."""
-        if isinstance(error, ContainerlabError):
-            self._tell({"status": "failed", "message": error.message, "hint": error.hint})
-        else:
-            self._tell({"status": "failed", "message": f"{type(error).__name__}: {error}", "hint": ""})
+        self._tell({"status": "failed", "message": reason(error), "hint": getattr(error, "hint", "")})
 
     def _tell(self, what: dict[str, str]) -> None:
         if self._descriptor is None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from containerlab import paths
 from containerlab.api import folders
-from containerlab.api.ready import Starter
+from containerlab.api.ready import Starter, reason
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -60,8 +60,8 @@ def main(argv: list[str]) -> int:
             return ALREADY_RUNNING
         return _serve(options, run, starter)
     except Exception as error:
-        _log.debug("the engine could not start", exc_info=True)
-        print(f"containerlab serve: {error}", file=sys.stderr)
+        _log.info("the engine ends with an error", exc_info=True)
+        print(f"containerlab serve: {reason(error)}", file=sys.stderr)
         starter.failed(error)
         return 1
 

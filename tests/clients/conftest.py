@@ -81,7 +81,7 @@ class Store:
     def _end_supervisor(self) -> None:
         """Have an engine idle out at once: that ends the supervisor too."""
         command = [sys.executable, "-m", "containerlab", "serve", "--store", str(self.folder), "--idle-exit", "0.1"]
-        subprocess.run(command, check=False, timeout=60, stderr=subprocess.DEVNULL)
+        subprocess.run(command, check=False, timeout=60, stderr=subprocess.DEVNULL, cwd="/")
 
 
 @pytest.fixture

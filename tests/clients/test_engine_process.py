@@ -68,7 +68,7 @@ def test_two_at_once_start_one_engine(own):
 def test_a_second_serve_leaves_quietly_with_its_own_code(own):
     own.start()
     command = [sys.executable, "-m", "containerlab", "serve", "--store", str(own.folder)]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False, cwd="/")
     assert (done.returncode, done.stderr) == (3, b"")
     assert lab_client.connect().ping()
 
@@ -120,7 +120,7 @@ def test_sigterm_ends_the_engine_and_spares_the_containers(own):
 
 def test_an_idle_engine_ends_with_its_supervisor_and_one_in_use_stays(own, eventually):
     command = [sys.executable, "-m", "containerlab", "serve", "--store", str(own.folder), "--idle-exit", "0.5"]
-    with subprocess.Popen(command) as engine:
+    with subprocess.Popen(command, cwd="/") as engine:
         assert eventually(paths.api_socket(own.folder).exists)
         client = docker.DockerClient(base_url=own.host, version="1.43")
         container = client.containers.run(IMAGE, "sleep 2", detach=True)
