@@ -1,0 +1,39 @@
+"""``containerlab doctor``: what this host can do, and what a container loses where it can't."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from containerlab.runtime.hosts import Host, probe
+
+__all__ = ["main"]
+
+_RUNGS = {
+    "root": "root: containers run with every id of the host",
+    "rootless-ids": "rootless, with subordinate ids: images keep their owners",
+    "rootless-one-id": "rootless, with one id: USER other than root and --group-add can't be had (install uidmap)",
+    "none": "no namespaces: no container can run here",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Prints the findings; 0 when containers can run here, else 1."""
+    parser = argparse.ArgumentParser(prog="containerlab doctor", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="for programs")
+    options = parser.parse_args(argv)
+    host = probe()
+    print(json.dumps(host.to_dict(), indent=2) if options.json else _table(host))
+    return 0 if host.rung != "none" else 1
+
+
+def _table(host: Host) -> str:
+    lines = [
+        f"rung     {_RUNGS[host.rung]}",
+        f"kernel   {host.kernel} ({host.machine}), {host.cpus} CPUs",
+        f"cgroup   {host.cgroup}",
+    ]
+    for name, works in sorted(host.features.items()):
+        reason = f"  ({host.reasons[name]})" if not works and name in host.reasons else ""
+        lines.append(f"{'yes' if works else 'NO ':8} {name}{reason}")
+    return "\n".join(lines)
