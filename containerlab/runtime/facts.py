@@ -1,0 +1,107 @@
+"""What the engine asks of a live container: memory, processes, accounting, and a descriptor of its root."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from containerlab.runtime import cgroups
+from containerlab.runtime.identity import Identity, boot_id, open_process, starttime
+
+__all__ = ["ProcessFacts", "cgroup_stats", "memory", "open_root", "processes", "pss"]
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGESIZE")
+# A program's arguments can be megabytes; a list of processes needs their beginning.
+_COMMAND_LIMIT = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessFacts:
+    """A line of ``top``: ids as the host has them, ``cpu_s`` and ``started_s`` (since boot) in seconds, RSS bytes."""
+
+    pid: int
+    ppid: int
+    uid: int
+    name: str
+    command: str
+    cpu_s: float
+    started_s: float
+    rss: int
+
+
+def pss(pids: Iterable[int]) -> int:
+    """Bytes of proportional set size (proc(5), smaps_rollup) of the processes that are still there."""
+    total = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/smaps_rollup", encoding="ascii", errors="replace") as file:
+                total += sum(int(line.split()[1]) << 10 for line in file if line.startswith("Pss:"))
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return total
+
+
+def memory(paths: Mapping[str, str]) -> int | None:
+    """Bytes that a container's cgroup accounts to it; None where memory isn't accounted."""
+    return cgroup_stats(paths).get("memory", {}).get("usage")
+
+
+def cgroup_stats(paths: Mapping[str, str]) -> dict[str, dict[str, int]]:
+    """The accounting of the cgroup that these paths are (see ``cgroups.Cgroup.stats``)."""
+    cgroup = cgroups.open_cgroup(paths)
+    try:
+        return cgroup.stats()
+    finally:
+        cgroup.close()
+
+
+def processes(pids: Iterable[int]) -> list[ProcessFacts]:
+    """Facts of each process that is still there, in order of pid."""
+    found = (_process(pid) for pid in sorted(pids))
+    return [facts for facts in found if facts is not None]
+
+
+def open_root(pid: int, started: int) -> int:
+    """An O_PATH descriptor of the root of the process with that start time; ``ProcessLookupError`` when it has ended.
+
+    The process is held by a pidfd and looked at again after the open, so that the root is never a later one's.
+    """
+    identity = Identity(pid, started, boot_id())
+    pidfd = open_process(identity)
+    root = -1
+    try:
+        root = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        if starttime(pid) != started:
+            raise ProcessLookupError(3, "No such process", str(pid))
+    except (FileNotFoundError, ProcessLookupError):
+        if root >= 0:
+            os.close(root)
+        raise ProcessLookupError(3, "No such process", str(pid)) from None
+    finally:
+        os.close(pidfd)
+    return root
+
+
+def _process(pid: int) -> ProcessFacts | None:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            before, _, after = file.read().rpartition(b")")
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read(_COMMAND_LIMIT).rstrip(b"\0").replace(b"\0", b" ")
+        uid = os.stat(f"/proc/{pid}").st_uid  # noqa: PTH116
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = after.split()
+    name = before.partition(b"(")[2].decode(errors="replace")
+    return ProcessFacts(
+        pid=pid,
+        ppid=int(fields[1]),
+        uid=uid,
+        name=name,
+        command=words.decode(errors="replace") or f"[{name}]",
+        cpu_s=(int(fields[11]) + int(fields[12])) / _TICKS,
+        started_s=int(fields[19]) / _TICKS,
+        rss=int(fields[21]) * _PAGE,
+    )
