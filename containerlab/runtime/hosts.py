@@ -20,7 +20,7 @@ __all__ = ["Host", "probe"]
 class Host:
     """``rung`` is ``root``, ``rootless-ids``, ``rootless-one-id`` or ``none``; ``cgroup`` v1, hybrid, v2 or none.
 
-    ``features`` say what worked when tried; ``reasons`` why the others didn't. ``kvm`` means that the device can be opened,
+    ``features`` say what worked when tried; ``reasons`` why the others didn't. ``kvm`` means that it can be opened,
     not that a guest boots.
     """
 

@@ -1,6 +1,6 @@
 """The supervisor's namespaces: made with it once, joined by every later engine of the same store.
 
-As root only a mount namespace, with slave propagation, so that what the host mounts later is seen and nothing of ours goes
+As root only a mount namespace, with slave propagation, so that what the host mounts later is seen and nothing goes
 out; as anybody else a user namespace first. All of it happens before the caller's first thread: unshare(2) of a
 user namespace and setns(2) into one refuse a process with two.
 """

@@ -62,7 +62,7 @@ def subordinate_ids(path: str) -> list[Range]:
 def enter_user_namespace(*, one_id: bool = False) -> bool:
     """Moves the calling process, which must have one thread, into a user namespace of its own, as its root.
 
-    True with subordinate ids, False with the caller's id alone (also when ``one_id`` asks for that). ``OSError`` when the host
+    True with subordinate ids, False with the id of the caller alone (``one_id`` asks for that). ``OSError`` when the host
     allows none.
     """
     uid, gid = os.getuid(), os.getgid()
