@@ -122,8 +122,17 @@ def test_an_interrupt_is_passed_on_then_ends_the_container(
     assert not client.api.containers(all=True, filters={"name": name})
 
 
-def test_a_termination_is_passed_on_to_the_program(environment: dict[str, str]) -> None:
-    words = [*PROGRAM, *RUN, IMAGE, "sh", "-c", "trap 'exit 8' TERM; echo up; while :; do sleep 0.1; done"]
+def test_a_termination_is_passed_on_to_the_program(environment: dict[str, str], name: str) -> None:
+    words = [
+        *PROGRAM,
+        *RUN,
+        "--name",
+        name,
+        IMAGE,
+        "sh",
+        "-c",
+        "trap 'exit 8' TERM; echo up; while :; do sleep 0.1; done",
+    ]
     with subprocess.Popen(words, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"up\n"
@@ -163,7 +172,16 @@ class Screen:
         with contextlib.suppress(OSError):
             while os.read(self.fd, 4096):
                 pass
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        status = os.waitpid(self.pid, 0)[1]
+        self.pid = 0
+        return os.waitstatus_to_exitcode(status)
+
+    def close(self) -> None:
+        """End a program whose test didn't come to its end."""
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.fd)
 
 
 @pytest.fixture
@@ -177,11 +195,11 @@ def screen(environment: dict[str, str]) -> Iterator[Callable[..., Screen]]:
 
     yield open_screen
     for each in opened:
-        os.close(each.fd)
+        each.close()
 
 
-def test_a_terminal_has_its_size_and_follows_it(screen: Callable[..., Screen]) -> None:
-    shown = screen(*RUN, "-it", IMAGE, "sh")
+def test_a_terminal_has_its_size_and_follows_it(screen: Callable[..., Screen], name: str) -> None:
+    shown = screen(*RUN, "-it", "--name", name, IMAGE, "sh")
     shown.type("stty size; echo re''ady\n")
     shown.until("ready")
     shown.resize(20, 50)
@@ -191,8 +209,8 @@ def test_a_terminal_has_its_size_and_follows_it(screen: Callable[..., Screen]) -
     assert shown.end() == 4
 
 
-def test_interrupt_in_a_terminal_reaches_the_program(screen: Callable[..., Screen]) -> None:
-    shown = screen(*RUN, "-it", IMAGE, "sh")
+def test_interrupt_in_a_terminal_reaches_the_program(screen: Callable[..., Screen], name: str) -> None:
+    shown = screen(*RUN, "-it", "--name", name, IMAGE, "sh")
     shown.type("sleep 100; echo co''de $?\n")
     time.sleep(1.5)
     shown.type("\x03")
