@@ -217,11 +217,7 @@ class NoCgroup(Cgroup):
 def detect() -> Driver:
     """The driver for this process, found by making and removing a group; nothing else is changed."""
     mounts, own = _mounts(), _own_paths()
-    v1 = {
-        name: _directory(mounts[name], path)
-        for name, path in own.items()
-        if name in mounts and name != "unified"
-    }
+    v1 = {name: _directory(mounts[name], path) for name, path in own.items() if name in mounts and name != "unified"}
     if any(name in v1 for name in ("memory", "pids", "cpu", "devices")):
         from containerlab.runtime import cgroup_v1
 

@@ -152,9 +152,7 @@ class SupervisorClient:
             future.set_result(message["ok"])
         else:
             error = message["error"]
-            future.set_exception(
-                SupervisorError(error["stage"], error["errno"], error["message"], error["path"])
-            )
+            future.set_exception(SupervisorError(error["stage"], error["errno"], error["message"], error["path"]))
 
     def on_event(self, callback: Callable[[dict[str, Any]], None]) -> None:
         """``callback(event)`` for every pushed event from now on."""

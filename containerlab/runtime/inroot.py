@@ -83,15 +83,11 @@ class Root:
         finally:
             os.close(parent)
 
-    def _make(
-        self, parent: int, parent_path: str, name: str, mode: int, *, directory: bool, links: int
-    ) -> int:
+    def _make(self, parent: int, parent_path: str, name: str, mode: int, *, directory: bool, links: int) -> int:
         try:
             if directory:
                 os.mkdir(name, mode, dir_fd=parent)
-                return syscalls.openat2(
-                    parent, name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, resolve=_RESOLVE
-                )
+                return syscalls.openat2(parent, name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, resolve=_RESOLVE)
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
             return os.open(name, flags, mode, dir_fd=parent)
         except FileExistsError:

@@ -37,15 +37,13 @@ def spawn_exec(
 ) -> Starting:
     """Clones ``process`` (OCI's, with ``user_name`` for Docker's words) into the container of ``target_pid``.
 
-    ``seccomp`` is the path of the container's compiled filter, None for unconfined. Raises ``StageError`` for what fails
-    before the clone, ESRCH when the container has ended. The calling process must have one thread.
+    ``seccomp`` is the path of the container's compiled filter, None for unconfined. Raises ``StageError`` for what
+    fails before the clone, ESRCH when the container has ended. The calling process must have one thread.
     """
     request = time.monotonic_ns()
     join_fds = list(cgroup.join_fds) if cgroup is not None else []
     try:
-        checked = Process.from_spec(
-            process, seccomp=seccomp, user_words=process.get("user_name"), group_words=[]
-        )
+        checked = Process.from_spec(process, seccomp=seccomp, user_words=process.get("user_name"), group_words=[])
     except OSError as error:
         raise StageError("exec", error.errno or 0, error.strerror or str(error), error.filename or "") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -154,9 +152,7 @@ def _help(
     _run(process, stdio, join_fds, report)
 
 
-def _run(
-    process: Process, stdio: tuple[int, int, int] | None, join_fds: list[int], report: Report
-) -> NoReturn:
+def _run(process: Process, stdio: tuple[int, int, int] | None, join_fds: list[int], report: Report) -> NoReturn:
     report.stage = "cgroup"
     init.join_cgroup(join_fds, namespace=False)
     report.stamp("cgroup")

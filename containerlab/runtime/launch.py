@@ -30,8 +30,8 @@ _COMPLAINT = "supervisor.err"
 def ensure_supervisor(run_folder: Path, store: Path) -> None:
     """Leaves the caller in the namespaces of the store's supervisor, which lives when this returns.
 
-    Raises ``HostLacks`` where the host allows no such namespaces, or the supervisor couldn't be started; ``OSError`` when
-    the folders can't be made.
+    Raises ``HostLacks`` where the host allows no such namespaces, or the supervisor couldn't be started; ``OSError``
+    when the folders can't be made.
     """
     for folder in (run_folder, store):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

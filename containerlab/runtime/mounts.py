@@ -22,7 +22,19 @@ __all__ = ["Bind", "Filesystem", "Mask", "ReadonlyPath", "Step", "mount_on"]
 # runtime's own reads and writes there (CVE-2019-19921, CVE-2025-52881).
 _PROC_FILES = frozenset(
     f"/proc/{name}"
-    for name in ["cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo", "net/dev", "sys/kernel/ns_last_pid", "sys/crypto/fips_enabled"]
+    for name in [
+        "cpuinfo",
+        "diskstats",
+        "meminfo",
+        "stat",
+        "swaps",
+        "uptime",
+        "loadavg",
+        "slabinfo",
+        "net/dev",
+        "sys/kernel/ns_last_pid",
+        "sys/crypto/fips_enabled",
+    ]
 )
 
 
@@ -207,9 +219,7 @@ def _set_attributes(tree: int, options: MountOptions) -> None:
     if options.set or options.clear:
         syscalls.mount_setattr(tree, set=options.set, clear=options.clear)
     if options.recursive_set or options.recursive_clear:
-        syscalls.mount_setattr(
-            tree, set=options.recursive_set, clear=options.recursive_clear, recursive=True
-        )
+        syscalls.mount_setattr(tree, set=options.recursive_set, clear=options.recursive_clear, recursive=True)
     propagation = options.propagation or c.MS_PRIVATE
     recursive = options.propagation_recursive or not options.propagation
     syscalls.mount_setattr(tree, propagation=propagation, recursive=recursive)
@@ -218,9 +228,7 @@ def _set_attributes(tree: int, options: MountOptions) -> None:
 def _propagate(root: Root, path: str, options: MountOptions) -> None:
     mounted = root.open(path)
     try:
-        syscalls.mount_setattr(
-            mounted, propagation=options.propagation, recursive=options.propagation_recursive
-        )
+        syscalls.mount_setattr(mounted, propagation=options.propagation, recursive=options.propagation_recursive)
     finally:
         os.close(mounted)
 

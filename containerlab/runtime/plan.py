@@ -70,7 +70,7 @@ def make_plan(spec: dict[str, Any], bundle: str, join_fds: list[int]) -> Plan:
     device_steps = _device_steps(spec, process, init=annotations.get("containerlab.init") == "1")
     propagation = linux.get("rootfsPropagation", "")
     if propagation not in _PROPAGATION:
-        raise ValueError(f"rootfsPropagation {propagation!r}: only private and slave keep the host's mounts as they are")
+        raise ValueError(f"rootfsPropagation {propagation!r}: only private and slave leave the host's mounts alone")
     return Plan(
         clone_flags=flags,
         joins=joins,
@@ -111,9 +111,7 @@ def _namespaces(entries: list[dict[str, str]]) -> tuple[int, list[tuple[str, int
     return flags, joins, cgroup
 
 
-def _root(
-    spec: dict[str, Any], bundle: str, annotations: dict[str, str]
-) -> rootfs.OverlayRoot | rootfs.BindRoot:
+def _root(spec: dict[str, Any], bundle: str, annotations: dict[str, str]) -> rootfs.OverlayRoot | rootfs.BindRoot:
     path = os.path.join(bundle, spec.get("root", {}).get("path", "rootfs"))  # noqa: PTH118  hot path
     if "containerlab.overlay" not in annotations:
         return rootfs.BindRoot(path)

@@ -288,8 +288,8 @@ def _become(user: users.ResolvedUser) -> None:
         if error.errno not in {errno.EINVAL, errno.EPERM}:
             raise
         message = (
-            f"user {user.uid}, groups {' '.join(map(str, user.groups))}: {error.strerror} (on this host a container has "
-            "only the ids that its user namespace maps: see containerlab doctor, rung)"
+            f"user {user.uid}, groups {' '.join(map(str, user.groups))}: {error.strerror} (on this host a container "
+            "has only the ids that its user namespace maps: see containerlab doctor, rung)"
         )
         raise OSError(error.errno, message) from None
 

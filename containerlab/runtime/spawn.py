@@ -54,7 +54,7 @@ class Failed:
 
 
 class Starting:
-    """A process on its way. ``console`` is the terminal's master descriptor once it has arrived, the caller's to close."""
+    """A process on its way. ``console``: the terminal's master descriptor once it has come, the caller's to close."""
 
     def __init__(self, pid: int, sync: socket.socket) -> None:
         self.pid = pid
@@ -152,9 +152,7 @@ class blocked_signals:
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
 
-def _run_vm(
-    bundle: str, stdio: tuple[int, int, int] | None, join_fds: list[int], report: Report
-) -> NoReturn:
+def _run_vm(bundle: str, stdio: tuple[int, int, int] | None, join_fds: list[int], report: Report) -> NoReturn:
     """A VM's launcher is a plain process of the host: no namespaces, the same stdio, session and report."""
     report.stage = "cgroup"
     init.join_cgroup(join_fds, namespace=False)

@@ -1,9 +1,9 @@
 """Docker's defaults as an OCI runtime spec, to the letter; callers edit the copy.
 
 Sources: moby ``daemon/pkg/oci/defaults.go`` (mounts, masked and read-only paths, device rules),
-``daemon/pkg/oci/caps/defaults.go``, ``daemon/oci_linux.go`` (sysctls), ``daemon/config_linux.go`` (namespaces) and runc's
-``libcontainer/specconv`` (devices that every container may use). Where a user namespace or the host's own namespaces
-forbid a mount, the same file system of the host is bound, as rootless Docker does.
+``daemon/pkg/oci/caps/defaults.go``, ``daemon/oci_linux.go`` (sysctls), ``daemon/config_linux.go`` (namespaces) and
+runc's ``libcontainer/specconv`` (devices that every container may use). Where a user namespace or the host's own
+namespaces forbid a mount, the same file system of the host is bound, as rootless Docker does.
 """
 
 from __future__ import annotations

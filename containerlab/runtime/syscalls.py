@@ -127,9 +127,7 @@ def setns(fd: int, nstype: int) -> None:
 
 def mount(source: _Path, target: _Path, fstype: str = "", flags: int = 0, data: _Path = "") -> None:
     """mount(2); the error's path is the target."""
-    done = _mount(
-        _bytes(source), _bytes(target), fstype.encode() or None, flags, _bytes(data) if data else None
-    )
+    done = _mount(_bytes(source), _bytes(target), fstype.encode() or None, flags, _bytes(data) if data else None)
     if done:
         raise _error(target)
 
@@ -171,9 +169,7 @@ def move_mount(from_fd: int, to_fd: int) -> None:
         raise _error()
 
 
-def mount_setattr(
-    fd: int, *, set: int = 0, clear: int = 0, propagation: int = 0, recursive: bool = False
-) -> None:
+def mount_setattr(fd: int, *, set: int = 0, clear: int = 0, propagation: int = 0, recursive: bool = False) -> None:
     """mount_setattr(2) on the mount that ``fd`` is."""
     attributes = struct.pack("=QQQQ", set, clear, propagation, 0)
     flags = c.AT_EMPTY_PATH | (c.AT_RECURSIVE if recursive else 0)

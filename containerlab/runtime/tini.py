@@ -44,6 +44,4 @@ def is_static(path: str) -> bool:
         size, count = struct.unpack_from("=HH", header, 54)
         file.seek(offset)
         table = file.read(size * count)
-    return all(
-        struct.unpack_from("=I", table, index * size)[0] != _PT_INTERP for index in range(len(table) // size)
-    )
+    return all(struct.unpack_from("=I", table, index * size)[0] != _PT_INTERP for index in range(len(table) // size))

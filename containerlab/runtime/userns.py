@@ -62,8 +62,8 @@ def subordinate_ids(path: str) -> list[Range]:
 def enter_user_namespace(*, one_id: bool = False) -> bool:
     """Moves the calling process, which must have one thread, into a user namespace of its own, as its root.
 
-    True with subordinate ids, False with the id of the caller alone (``one_id`` asks for that). ``OSError`` when the host
-    allows none.
+    True with subordinate ids, False with the id of the caller alone (``one_id`` asks for that). ``OSError`` when the
+    host allows none.
     """
     uid, gid = os.getuid(), os.getgid()
     commands = [] if one_id else _map_commands(uid, gid)

@@ -43,11 +43,7 @@ def resolve_user(root: Root, words: str) -> ResolvedUser:
         gid = _find_group(root, group_word)
         groups = [gid]
     elif name:
-        groups += [
-            entry_gid
-            for _, entry_gid, members in _group_entries(root)
-            if name in members and entry_gid != gid
-        ]
+        groups += [entry_gid for _, entry_gid, members in _group_entries(root) if name in members and entry_gid != gid]
     return ResolvedUser(uid, gid, groups, home)
 
 

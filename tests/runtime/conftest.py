@@ -21,9 +21,9 @@ from containerlab.runtime.spec import default_process, default_spec
 
 _LIMIT_S = 20
 _APPLETS = (
-    "awk cat chmod chown cp dd echo env false fgrep grep head hostname id ip ls mkdir mknod mount ping ps pwd readlink rm sed seq sh "
-    "sleep sort stat stty tail test touch true tty umount uniq wc yes"
-).split()
+    "awk cat chmod chown cp dd echo env false fgrep grep head hostname id ip ls mkdir mknod mount ping ps pwd readlink "
+    "rm sed seq sh sleep sort stat stty tail test touch true tty umount uniq wc yes"
+)
 
 
 @dataclass
@@ -118,7 +118,7 @@ class Sandbox:
             (self.base / name).mkdir(parents=True)
         (self.base / "tmp").chmod(0o1777)
         shutil.copy(shutil.which("busybox") or "/bin/busybox", self.base / "bin/busybox")
-        for applet in _APPLETS:
+        for applet in _APPLETS.split():
             (self.base / "bin" / applet).symlink_to("busybox")
         (self.base / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nana:x:1000:1000::/home/ana:/bin/sh\n")
         (self.base / "etc/group").write_text("root:x:0:\nana:x:1000:\nlab:x:2000:ana\nteam:x:2001:ana,root\n")

@@ -102,9 +102,7 @@ class Container:
             return
         spec = self._fresh_spec()
         self._require_device_filter(spec)
-        self.task.start(
-            lambda stdio: spawn(spec, self._bundle, stdio, self.cgroup), answer, self._start_answered
-        )
+        self.task.start(lambda stdio: spawn(spec, self._bundle, stdio, self.cgroup), answer, self._start_answered)
 
     def _start_answered(self) -> None:
         self.cgroup.close()

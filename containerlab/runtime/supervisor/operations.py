@@ -98,9 +98,7 @@ class Operations:
             old.cgroup.remove()
             del self._containers[name]
         bundle, io = field(request, "bundle", str), field(request, "io", dict)
-        self._containers[name] = Container(
-            self._loop, self._driver, name, bundle, io, self._exited, self._detached
-        )
+        self._containers[name] = Container(self._loop, self._driver, name, bundle, io, self._exited, self._detached)
         connection.reply(request["id"], {})
 
     def _start(self, connection: Connection, request: dict[str, Any], _fds: list[int]) -> None:
