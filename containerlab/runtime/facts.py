@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from containerlab.runtime import cgroups
 from containerlab.runtime.identity import Identity, boot_id, open_process, starttime
 
-__all__ = ["ProcessFacts", "cgroup_stats", "memory", "open_root", "processes", "pss"]
+__all__ = ["ProcessFacts", "cgroup_stats", "memory", "namespace_pids", "open_root", "processes", "pss"]
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGESIZE")
@@ -19,13 +19,17 @@ _COMMAND_LIMIT = 4096
 
 @dataclass(frozen=True, slots=True)
 class ProcessFacts:
-    """A line of ``top``: ids as the host has them, ``cpu_s`` and ``started_s`` (since boot) in seconds, RSS bytes."""
+    """A line of ``top``: ids as the host has them, ``cpu_s`` and ``started_s`` (since boot) in seconds, RSS bytes.
+
+    ``tty`` is the controlling terminal as ps(1) names it: ``pts/0`` as the container's devpts counts, ``?`` for none.
+    """
 
     pid: int
     ppid: int
     uid: int
     name: str
     command: str
+    tty: str
     cpu_s: float
     started_s: float
     rss: int
@@ -61,6 +65,23 @@ def processes(pids: Iterable[int]) -> list[ProcessFacts]:
     """Facts of each process that is still there, in order of pid."""
     found = (_process(pid) for pid in sorted(pids))
     return [facts for facts in found if facts is not None]
+
+
+def namespace_pids(pid: int) -> list[int]:
+    """Every process in the PID namespace of ``pid``, and in those below it that it can see; none once it has ended."""
+    try:
+        wanted = os.stat(f"/proc/{pid}/ns/pid").st_ino  # noqa: PTH116
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    found = []
+    for name in os.listdir("/proc"):  # noqa: PTH208
+        if name.isdigit():
+            try:
+                if os.stat(f"/proc/{name}/ns/pid").st_ino == wanted:  # noqa: PTH116
+                    found.append(int(name))
+            except OSError:
+                continue
+    return found
 
 
 def open_root(pid: int, started: int) -> int:
@@ -101,7 +122,16 @@ def _process(pid: int) -> ProcessFacts | None:
         uid=uid,
         name=name,
         command=words.decode(errors="replace") or f"[{name}]",
+        tty=_terminal(int(fields[4])),
         cpu_s=(int(fields[11]) + int(fields[12])) / _TICKS,
         started_s=int(fields[19]) / _TICKS,
         rss=int(fields[21]) * _PAGE,
     )
+
+
+def _terminal(device: int) -> str:
+    """The name of a ``tty_nr`` (proc(5), /proc/PID/stat, field 7); Unix98 terminals have the majors 136 to 143."""
+    major, minor = os.major(device), os.minor(device)
+    if 136 <= major <= 143:
+        return f"pts/{(major - 136) * 256 + minor}"
+    return f"tty{minor}" if major == 4 else "?"

@@ -29,23 +29,12 @@ def joined_controllers(join_fds: list[int]) -> dict[str, str]:
     return found
 
 
-def _unified(path: str) -> bool:
-    try:
-        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        return syscalls.fstatfs_type(fd) == c.CGROUP2_SUPER_MAGIC
-    finally:
-        os.close(fd)
-
-
 class Cgroup:
     """The spec's mount of type ``cgroup``."""
 
     def __init__(self, destination: str, options: MountOptions, controllers: dict[str, str]) -> None:
         self.destination, self.options = destination, options
-        self.unified = _unified(CGROUP_ROOT)
+        self.unified = syscalls.has_type(CGROUP_ROOT, c.CGROUP2_SUPER_MAGIC)
         self.controllers = {} if self.unified else controllers
 
     def execute(self, root: Root) -> None:

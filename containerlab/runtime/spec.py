@@ -14,7 +14,7 @@ import stat
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from containerlab.runtime import capabilities
+from containerlab.runtime import capabilities, syscalls
 from containerlab.runtime import constants as c
 from containerlab.runtime.userns import in_user_namespace, maps_gid
 
@@ -87,7 +87,7 @@ def default_spec(
     device filter and adds every capability that this host holds, and the host's devices.
     """
     kinds = {"network": network, "uts": uts, "pid": pid, "ipc": ipc}
-    kinds["cgroup"] = cgroupns or ("private" if _unified() else "host")
+    kinds["cgroup"] = cgroupns or ("private" if syscalls.has_type("/sys/fs/cgroup", c.CGROUP2_SUPER_MAGIC) else "host")
     own_network, own_ipc = network != "host", ipc != "host"
     extra = {"containerlab.user": user}
     if init:
@@ -202,19 +202,6 @@ def _device_rules(*, privileged: bool) -> list[dict[str, Any]]:
 
 def _thermal_throttle() -> list[str]:
     return sorted(glob.glob("/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle"))  # noqa: PTH207  imported early
-
-
-def _unified() -> bool:
-    from containerlab.runtime import syscalls
-
-    try:
-        fd = os.open("/sys/fs/cgroup", os.O_PATH | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        return syscalls.fstatfs_type(fd) == c.CGROUP2_SUPER_MAGIC
-    finally:
-        os.close(fd)
 
 
 # moby's devices.HostDevices skips what the runtime makes by itself.

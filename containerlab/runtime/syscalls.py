@@ -25,6 +25,7 @@ __all__ = [
     "fork_with",
     "fstatfs_type",
     "getcwd",
+    "has_type",
     "join_session_keyring",
     "mount",
     "mount_setattr",
@@ -247,3 +248,15 @@ def fstatfs_type(fd: int) -> int:
     if _fstatfs(fd, buffer):
         raise _error()
     return int.from_bytes(buffer.raw[:8], sys.byteorder)
+
+
+def has_type(path: str, magic: int) -> bool:
+    """Whether ``path`` lies on a file system with that magic number; False where there is no such path."""
+    try:
+        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        return fstatfs_type(fd) == magic
+    finally:
+        os.close(fd)

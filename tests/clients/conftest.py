@@ -227,22 +227,20 @@ def cli(request: pytest.FixtureRequest, host: str, tmp_path: Path) -> Cli:
 
 
 @pytest.fixture
-def name(host: str) -> Iterator[str]:
-    """A container name of the test's own; a container that has it is removed at the end."""
-    chosen = f"t{uuid.uuid4().hex[:10]}"
-    yield chosen
-    client = docker.DockerClient(base_url=host)
-    with contextlib.suppress(docker.errors.NotFound):
-        client.containers.get(chosen).remove(force=True)
-    client.close()
+def client(host: str) -> Iterator[docker.DockerClient]:
+    """docker-py on the shared engine."""
+    made = docker.DockerClient(base_url=host)
+    yield made
+    made.close()
 
 
 @pytest.fixture
-def py(host: str) -> Iterator[docker.DockerClient]:
-    """docker-py on the shared engine."""
-    client = docker.DockerClient(base_url=host)
-    yield client
-    client.close()
+def name(client: docker.DockerClient) -> Iterator[str]:
+    """A container's name that nobody has; whoever takes it is removed."""
+    made = f"t-{uuid.uuid4().hex[:8]}"
+    yield made
+    with contextlib.suppress(docker.errors.NotFound):
+        client.api.remove_container(made, force=True)
 
 
 @pytest.fixture

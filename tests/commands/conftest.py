@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import docker
@@ -14,9 +12,9 @@ import pytest
 from containerlab.commands.build_steps import BuildLog
 from containerlab.commands.context import Context
 from containerlab.commands.registry import invoke
-from tests.clients.conftest import host
+from tests.clients.conftest import client, host, name
 
-__all__ = ["host"]
+__all__ = ["client", "host", "name"]
 
 
 class Kept:
@@ -42,13 +40,6 @@ class Kept:
 
 
 @pytest.fixture
-def client(host: str) -> Iterator[docker.DockerClient]:
-    made = docker.DockerClient(base_url=host)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def output() -> Kept:
     return Kept()
 
@@ -63,12 +54,3 @@ def context(client: docker.DockerClient, output: Kept) -> Context:
 def verb(context: Context) -> Callable[[str], Any]:
     """``verb("run --rm lab/busybox true")`` gives the result."""
     return lambda line: invoke(shlex.split(line), context)
-
-
-@pytest.fixture
-def name(client: docker.DockerClient) -> Iterator[str]:
-    """A container's name that nobody has; whoever takes it is removed."""
-    made = f"t-{uuid.uuid4().hex[:8]}"
-    yield made
-    with contextlib.suppress(docker.errors.NotFound):
-        client.api.remove_container(made, force=True)

@@ -101,19 +101,16 @@ def test_no_engine_is_one_sentence(cli: Cli, environment: dict[str, str]) -> Non
     assert "No engine answers" in done.stderr and "0x" not in done.stderr
 
 
+def trapping(signal_name: str, code: int, name: str) -> list[str]:
+    """A run whose program says ``up``, then waits for a signal to end it with ``code``."""
+    script = f"trap 'exit {code}' {signal_name}; echo up; while :; do sleep 0.1; done"
+    return [*PROGRAM, *RUN, "--name", name, IMAGE, "sh", "-c", script]
+
+
 def test_an_interrupt_is_passed_on_then_ends_the_container(
     environment: dict[str, str], client: docker.DockerClient, name: str
 ) -> None:
-    words = [
-        *PROGRAM,
-        *RUN,
-        "--name",
-        name,
-        IMAGE,
-        "sh",
-        "-c",
-        "trap 'exit 9' INT; echo up; while :; do sleep 0.1; done",
-    ]
+    words = trapping("INT", 9, name)
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"up\n"
@@ -123,16 +120,7 @@ def test_an_interrupt_is_passed_on_then_ends_the_container(
 
 
 def test_a_termination_is_passed_on_to_the_program(environment: dict[str, str], name: str) -> None:
-    words = [
-        *PROGRAM,
-        *RUN,
-        "--name",
-        name,
-        IMAGE,
-        "sh",
-        "-c",
-        "trap 'exit 8' TERM; echo up; while :; do sleep 0.1; done",
-    ]
+    words = trapping("TERM", 8, name)
     with subprocess.Popen(words, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"up\n"

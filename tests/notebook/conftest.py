@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
-import docker
 import pytest
 from IPython.core.displayhook import DisplayHook
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import CapturedIO, capture_output
 
-from tests.clients.conftest import host
+from tests.clients.conftest import client, host, name
 
-__all__ = ["host"]
+__all__ = ["client", "host", "name"]
 
 
 class NoPrompt(DisplayHook):  # type: ignore[misc]
@@ -61,19 +58,3 @@ def shell(bare_shell: TestingShell, host: str, monkeypatch: pytest.MonkeyPatch) 
     bare_shell.cell("%load_ext containerlab")
     yield bare_shell
     bare_shell.cell("%unload_ext containerlab")
-
-
-@pytest.fixture
-def client(host: str) -> Iterator[docker.DockerClient]:
-    made = docker.DockerClient(base_url=host)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def name(client: docker.DockerClient) -> Iterator[str]:
-    """A container's name that nobody has; whoever takes it is removed."""
-    made = f"t-{uuid.uuid4().hex[:8]}"
-    yield made
-    with contextlib.suppress(docker.errors.NotFound):
-        client.api.remove_container(made, force=True)
