@@ -38,6 +38,8 @@ class Cgroup(ABC):
     opens the same group again (``open_cgroup``).
     """
 
+    join_file = "cgroup.procs"
+
     def __init__(self, paths: Mapping[str, str]) -> None:
         self.paths = dict(paths)
         self._join_fds: list[int] = []
@@ -49,7 +51,8 @@ class Cgroup(ABC):
 
     @property
     def join_fds(self) -> list[int]:
-        """Write descriptors (close-on-exec) of each ``cgroup.procs``; a process that writes ``0`` to all has joined.
+        """Write descriptors (close-on-exec) of each ``join_file``; a process of one thread that writes ``0`` to all has
+        joined.
 
         Opened at the first use, closed by ``close``. Raises OSError.
         """
@@ -57,7 +60,7 @@ class Cgroup(ABC):
             opened: list[int] = []
             try:
                 for directory in self.directories:
-                    opened.append(os.open(f"{directory}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC))
+                    opened.append(os.open(f"{directory}/{self.join_file}", os.O_WRONLY | os.O_CLOEXEC))
             except OSError:
                 _close_all(opened)
                 raise
@@ -262,8 +265,8 @@ def warm() -> int:
 
     Moving a process takes a host-wide lock whose first writer waits for an RCU grace period, 5 to 20 ms; for about
     10 ms after that the lock is cheap. One move of the caller from its own group to the same group pays the wait ahead
-    of a start. One hierarchy is enough, even v2's empty one: the lock is the same. Returns the nanoseconds that it
-    took; 0 where nothing can be written, as there is then nothing to warm either.
+    of a start. Only v2 needs it: on v1 a container joins without that lock (``CgroupV1.join_file``). Returns the
+    nanoseconds that it took; 0 where nothing can be written.
     """
     begun = time.monotonic_ns()
     try:

@@ -76,7 +76,7 @@ def run(plan: Plan, stdio: Sequence[int] | None, report: Report) -> NoReturn:
 
 
 def join_cgroup(join_fds: list[int], *, namespace: bool) -> None:
-    """Moves the calling process by itself: 0 in ``cgroup.procs`` is the writer (cgroups(7))."""
+    """Moves the calling process, which has one thread, by itself: 0 is the writer (cgroups(7))."""
     for fd in join_fds:
         os.write(fd, b"0")
     if namespace:

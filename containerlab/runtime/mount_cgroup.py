@@ -20,7 +20,7 @@ CGROUP_ROOT = "/sys/fs/cgroup"
 
 
 def joined_controllers(join_fds: list[int]) -> dict[str, str]:
-    """v1 controller -> this container's directory on the host, read off the open ``cgroup.procs`` descriptors."""
+    """v1 controller -> this container's directory on the host, read off the open descriptors of ``tasks``."""
     found = {}
     for fd in join_fds:
         directory = os.path.dirname(os.readlink(f"/proc/self/fd/{fd}"))  # noqa: PTH115, PTH120

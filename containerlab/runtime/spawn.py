@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class CgroupMembership(Protocol):
-        """What this room needs of a cgroup: open write descriptors of its ``cgroup.procs`` files."""
+        """What this room needs of a cgroup: open write descriptors of the files by which it is joined."""
 
         @property
         def join_fds(self) -> list[int]: ...
