@@ -85,7 +85,14 @@ class DockerfileError(InvalidParameter):
     """
 
     def __init__(
-        self, message: str, *, file: str = "Dockerfile", line: int = 0, column: int = 0, source: str = "", hint: str = ""
+        self,
+        message: str,
+        *,
+        file: str = "Dockerfile",
+        line: int = 0,
+        column: int = 0,
+        source: str = "",
+        hint: str = "",
     ) -> None:
         super().__init__(message, hint=hint)
         self.file, self.line, self.column, self.source = file, line, column, source

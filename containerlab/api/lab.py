@@ -31,6 +31,15 @@ async def _layers(request: web.Request) -> web.Response:
     return json_answer(await engine_of(request).images.layers(references))
 
 
+async def _check(request: web.Request) -> web.Response:
+    return json_answer({"problems": await engine_of(request).system.check(), "repaired": []})
+
+
+async def _repair(request: web.Request) -> web.Response:
+    repaired = await engine_of(request).system.repair()
+    return json_answer({"problems": await engine_of(request).system.check(), "repaired": repaired})
+
+
 async def _exec_kill(request: web.Request) -> web.Response:
     """Docker has no word for it: an exec's process can only be left alone there."""
     await engine_of(request).execs.kill(request.match_info["id"], text(request, "signal") or "SIGKILL")
@@ -42,5 +51,7 @@ ROUTES: Routes = (
     ("GET", "/containerlab/containers/{name}/timeline", _timeline),
     ("GET", "/containerlab/containers/{name}/memory", _memory),
     ("GET", "/containerlab/layers", _layers),
+    ("GET", "/containerlab/check", _check),
+    ("POST", "/containerlab/check", _repair),
     ("POST", "/containerlab/exec/{id}/kill", _exec_kill),
 )

@@ -33,6 +33,9 @@ __all__ = ["ALREADY_RUNNING", "main"]
 ALREADY_RUNNING = 3
 """Exit code when another engine has the store: nothing is wrong, it only isn't needed."""
 
+SUPERVISOR_LOST = 4
+"""How an engine ends whose supervisor was killed; ``main`` then begins anew, and the new one cleans up."""
+
 _LOG_LIMIT = 1024 * 1024
 _SHUTDOWN_SECONDS = 5.0
 _LATE_CLIENT_SECONDS = 0.05
@@ -58,7 +61,10 @@ def main(argv: list[str]) -> int:
         if lock is None:
             starter.running()
             return ALREADY_RUNNING
-        return _serve(options, run, starter)
+        ended = _serve(options, run, starter)
+        if ended == SUPERVISOR_LOST:
+            _begin_anew(options)
+        return ended
     except Exception as error:
         _log.info("the engine ends with an error", exc_info=True)
         print(f"containerlab serve: {reason(error)}", file=sys.stderr)
@@ -99,6 +105,14 @@ def _detach(log: Path) -> None:
     os.close(errors)
 
 
+def _begin_anew(options: argparse.Namespace) -> None:
+    """Execute the same program again: only a process with one thread can make the next supervisor's namespaces."""
+    _log.warning("the supervisor is gone; the engine starts again")
+    words = ["--store", str(options.store), "--socket", str(options.socket), "--idle-exit", str(options.idle_exit)]
+    os.environ.pop("CONTAINERLAB_READY_FD", None)
+    os.execv(sys.executable, [sys.executable, "-m", "containerlab", "serve", *words])
+
+
 def _configure_logging() -> None:
     level = os.environ.get("CONTAINERLAB_LOG", "WARNING").upper()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=level)
@@ -128,6 +142,8 @@ async def _run_engine(options: argparse.Namespace, run: Path, starter: Starter) 
         await _answer_requests(engine, options.socket, starter, stop)
     finally:
         await engine.close()
+    if engine.supervisor_lost.is_set():
+        return SUPERVISOR_LOST
     if not stop.is_set():
         await _end_supervisor(run)
     return 0
@@ -167,18 +183,20 @@ async def _until_unused(engine: Engine, app: web.Application, stop: asyncio.Even
     from containerlab.api.lifetime import ACTIVITY
 
     limit = engine.settings.idle_exit
-    if limit is None:
-        await stop.wait()
-        return
-    while not stop.is_set():
-        since = engine.idle_since()
-        unused = time.monotonic() - since if since is not None and app[ACTIVITY].idle else 0.0
-        if unused >= limit:
-            return
-        try:
-            await asyncio.wait_for(stop.wait(), timeout=max(limit - unused, 0.05))
-        except TimeoutError:
-            continue
+    ends = [asyncio.ensure_future(event.wait()) for event in (stop, engine.supervisor_lost)]
+    try:
+        while True:
+            since = engine.idle_since()
+            unused = time.monotonic() - since if since is not None and app[ACTIVITY].idle else 0.0
+            if limit is not None and unused >= limit:
+                return
+            left = None if limit is None else max(limit - unused, 0.05)
+            done, _ = await asyncio.wait(ends, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if done:
+                return
+    finally:
+        for end in ends:
+            end.cancel()
 
 
 async def _end_supervisor(run: Path) -> None:

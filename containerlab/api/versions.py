@@ -11,12 +11,10 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from containerlab import __version__
+from containerlab.engine.system import API_VERSION, MIN_API_VERSION
 from containerlab.errors import InvalidParameter
 
 __all__ = ["API_VERSION", "MIN_API_VERSION", "add_headers", "at_least", "negotiate"]
-
-API_VERSION = "1.43"
-MIN_API_VERSION = "1.24"
 
 _VERSION: web.RequestKey[tuple[int, int]] = web.RequestKey("api_version", tuple)
 

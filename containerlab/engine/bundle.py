@@ -59,19 +59,27 @@ def hostname_of(container_id: str, config: ContainerConfig, host: HostConfig) ->
 
 def build_spec(request: BundleRequest) -> Spec:
     """The OCI runtime spec. Raises InvalidParameter for a value that can't be."""
-    spec = default_spec()
-    for carry_out in (
-        _process,
-        _root,
-        _annotations,
-        _namespaces,
-        _mounts,
-        _limits,
-        _devices,
-        _capabilities,
-        _security,
-        _sysctls,
-    ):
+    config, host = request.config, request.host
+    name = hostname_of(request.container_id, config, host)
+    spec = default_spec(
+        command_line(config),
+        env=environment(config.env, hostname=name, tty=config.tty),
+        cwd=config.working_dir or "/",
+        hostname=name,
+        readonly=host.readonly_rootfs,
+        network="host" if network_mode(host) == "host" else "private",
+        ipc="host" if host.ipc_mode == "host" else "private",
+        pid=host.pid_mode or "private",
+        uts=host.uts_mode or "private",
+        cgroupns=host.cgroupns_mode,
+        tty=config.tty,
+        privileged=host.privileged,
+        shm_size=host.shm_size or request.shm_size,
+        user=config.user,
+        init=bool(host.init),
+        annotations=_annotations(request),
+    )
+    for carry_out in (_process, _mounts, _limits, _devices, _capabilities, _security):
         carry_out(spec, request)
     return spec
 
@@ -94,29 +102,8 @@ def write_files(request: BundleRequest, spec: Spec) -> None:
     (folder / "config.json").write_text(json.dumps(spec), encoding="utf-8")
 
 
-def _process(spec: Spec, request: BundleRequest) -> None:
-    config, host = request.config, request.host
-    process = spec["process"]
-    process["terminal"] = config.tty
-    process["args"] = command_line(config)
-    process["cwd"] = config.working_dir or "/"
-    name = hostname_of(request.container_id, config, host)
-    process["env"] = environment(config.env, hostname=name, tty=config.tty)
-    if config.tty and any(host.console_size):
-        process["consoleSize"] = {"height": host.console_size[0], "width": host.console_size[1]}
-    process["oomScoreAdj"] = host.oom_score_adj
-    if host.ulimits:
-        process["rlimits"] = resources.rlimits(host.ulimits)
-    if host.group_add:
-        process["user"]["additionalGids"] = [int(group) for group in host.group_add]
-
-
-def _root(spec: Spec, request: BundleRequest) -> None:
-    spec["root"]["readonly"] = request.host.readonly_rootfs
-
-
-def _annotations(spec: Spec, request: BundleRequest) -> None:
-    folder = request.folder
+def _annotations(request: BundleRequest) -> dict[str, str]:
+    folder, host = request.folder, request.host
     overlay = {
         "layers": str(request.layers),
         "lower": request.lower,
@@ -124,105 +111,67 @@ def _annotations(spec: Spec, request: BundleRequest) -> None:
         "work": str(folder / "work"),
         "volatile": request.volatile,
     }
-    annotations = spec.setdefault("annotations", {})
-    annotations.update(request.host.annotations)
-    annotations["containerlab.overlay"] = json.dumps(overlay)
-    if request.config.user:
-        annotations["containerlab.user"] = request.config.user
-    if request.host.init:
-        annotations["containerlab.init"] = "1"
-    if request.host.runtime == "vm":
+    annotations = {**host.annotations, "containerlab.overlay": json.dumps(overlay)}
+    if host.group_add:
+        annotations["containerlab.groups"] = json.dumps(host.group_add)
+    if host.runtime == "vm":
         annotations["containerlab.backend"] = "vm"
-        if request.host.memory:
-            annotations["containerlab.memory_mb"] = str(request.host.memory >> 20)
+        if host.memory:
+            annotations["containerlab.memory_mb"] = str(host.memory >> 20)
+    return annotations
 
 
-def _namespaces(spec: Spec, request: BundleRequest) -> None:
-    host = request.host
-    shared = {
-        "network": network_mode(host) == "host",
-        "pid": host.pid_mode == "host",
-        "ipc": host.ipc_mode == "host",
-        "uts": host.uts_mode == "host",
-        "cgroup": host.cgroupns_mode == "host",
-    }
-    namespaces = [entry for entry in spec["linux"]["namespaces"] if not shared.get(entry["type"])]
-    if host.cgroupns_mode == "private" and not any(entry["type"] == "cgroup" for entry in namespaces):
-        namespaces.append({"type": "cgroup"})
-    spec["linux"]["namespaces"] = namespaces
-    if shared["uts"]:
-        spec.pop("hostname", None)
-    else:
-        spec["hostname"] = hostname_of(request.container_id, request.config, host)
-        if request.config.domainname:
-            spec["domainname"] = request.config.domainname
+def _process(spec: Spec, request: BundleRequest) -> None:
+    host, process = request.host, spec["process"]
+    if request.config.tty and any(host.console_size):
+        process["consoleSize"] = {"height": host.console_size[0], "width": host.console_size[1]}
+    process["oomScoreAdj"] = host.oom_score_adj
+    if host.ulimits:
+        process["rlimits"] = resources.rlimits(host.ulimits)
+    if request.config.domainname:
+        spec["domainname"] = request.config.domainname
+    spec["linux"]["sysctl"].update(host.sysctls)
 
 
 def _mounts(spec: Spec, request: BundleRequest) -> None:
-    host = request.host
-    for entry in spec["mounts"]:
-        if entry["destination"] == "/dev/shm":
-            size = host.shm_size or request.shm_size
-            entry["options"] = [o for o in entry["options"] if not o.startswith("size=")] + [f"size={size}"]
-    if host.ipc_mode == "host":
-        _replace(spec, _bind("/dev/shm", "/dev/shm"))
-        _replace(spec, _bind("/dev/mqueue", "/dev/mqueue"))
-    elif host.ipc_mode == "none":
+    if request.host.ipc_mode == "none":
         _drop(spec, "/dev/shm")
     files = [_bind(str(request.folder / name), f"/etc/{name}") for name in ("resolv.conf", "hostname", "hosts")]
-    asked = request.plan.oci()
     kept = [file for file in files if file["destination"] not in request.plan.points]
     # Outer ones first: a folder bound over /etc must not hide /etc/hosts.
-    for entry in sorted(kept + asked, key=lambda mount: str(mount["destination"]).count("/")):
-        _replace(spec, entry)
+    for entry in sorted(kept + request.plan.oci(), key=lambda mount: str(mount["destination"]).count("/")):
+        _drop(spec, entry["destination"])
+        spec["mounts"].append(entry)
 
 
 def _limits(spec: Spec, request: BundleRequest) -> None:
-    spec["linux"].setdefault("resources", {}).update(resources.limits(request.host, request.pids_limit))
+    spec["linux"]["resources"].update(resources.limits(request.host, request.pids_limit))
 
 
 def _devices(spec: Spec, request: BundleRequest) -> None:
-    nodes = resources.devices(request.host.devices)
-    rules = [
-        rule
-        for mapping in request.host.devices
-        for rule in resources.device_rules(resources.devices([mapping]), mapping.cgroup_permissions)
-    ]
-    if request.host.privileged:
-        nodes = resources.host_devices() + nodes
-        rules = [{"allow": True, "access": "rwm"}]
-    if nodes:
+    for mapping in request.host.devices:
+        nodes = resources.devices(mapping)
         taken = {node["path"] for node in nodes}
-        kept = [node for node in spec["linux"].get("devices", []) if node["path"] not in taken]
-        spec["linux"]["devices"] = kept + list({node["path"]: node for node in nodes}.values())
-    spec["linux"].setdefault("resources", {}).setdefault("devices", []).extend(rules)
+        spec["linux"]["devices"] = [n for n in spec["linux"]["devices"] if n["path"] not in taken] + nodes
+        rules = resources.device_rules(nodes, mapping.cgroup_permissions)
+        spec["linux"]["resources"]["devices"] += rules
 
 
 def _capabilities(spec: Spec, request: BundleRequest) -> None:
     host = request.host
-    possible = _possible()
-    add = ["ALL"] if host.privileged else host.cap_add
-    granted = tweaks.tweak(capabilities.DEFAULT, capabilities.NAMES, add, [] if host.privileged else host.cap_drop)
-    asked = [name if name.startswith("CAP_") else f"CAP_{name}" for name in (n.upper() for n in host.cap_add)]
-    # ALL means all that the host can give; a capability asked for by its name must really be there.
-    granted = [name for name in granted if name in possible or name in asked]
-    for kind in ("bounding", "permitted", "effective"):
-        spec["process"]["capabilities"][kind] = granted
-
-
-def _possible() -> frozenset[str]:
-    return frozenset(capabilities.names(capabilities.bounding_set()))
+    if host.privileged or not (host.cap_add or host.cap_drop):
+        return
+    granted = tweaks.tweak(capabilities.DEFAULT, capabilities.NAMES, host.cap_add, host.cap_drop)
+    # ALL means all that this host can give; one asked for by its name must really be there.
+    possible = {*capabilities.names(capabilities.bounding_set()), *tweaks.normalised(host.cap_add, capabilities.NAMES)}
+    granted = [name for name in granted if name in possible]
+    spec["process"]["capabilities"] = dict.fromkeys(("bounding", "permitted", "effective"), granted)
 
 
 def _security(spec: Spec, request: BundleRequest) -> None:
     host, linux = request.host, spec["linux"]
     options = dict(option.replace(":", "=", 1).partition("=")[::2] for option in host.security_opt)
     spec["process"]["noNewPrivileges"] = options.get("no-new-privileges", "false") in ("", "true")
-    if host.privileged:
-        linux["maskedPaths"], linux["readonlyPaths"] = [], []
-        for entry in spec["mounts"]:
-            if entry["type"] in ("sysfs", "cgroup", "cgroup2"):
-                entry["options"] = ["rw" if option == "ro" else option for option in entry["options"]]
     if host.masked_paths is not None:
         linux["maskedPaths"] = host.masked_paths
     if host.readonly_paths is not None:
@@ -232,13 +181,6 @@ def _security(spec: Spec, request: BundleRequest) -> None:
         spec["annotations"]["containerlab.seccomp"] = str(request.seccomp(granted))
 
 
-def _sysctls(spec: Spec, request: BundleRequest) -> None:
-    if network_mode(request.host) == "host":
-        defaults = spec["linux"].get("sysctl", {})
-        spec["linux"]["sysctl"] = {key: value for key, value in defaults.items() if not key.startswith("net.")}
-    spec["linux"].setdefault("sysctl", {}).update(request.host.sysctls)
-
-
 def _bind(source: str, destination: str) -> dict[str, Any]:
     return {
         "destination": destination,
@@ -246,12 +188,6 @@ def _bind(source: str, destination: str) -> dict[str, Any]:
         "source": source,
         "options": ["rbind", "rprivate"],
     }
-
-
-def _replace(spec: Spec, entry: dict[str, Any]) -> None:
-    """A mount of the request's takes the place of the default one with its destination."""
-    _drop(spec, entry["destination"])
-    spec["mounts"].append(entry)
 
 
 def _drop(spec: Spec, destination: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from containerlab.errors import InvalidParameter
 
-__all__ = ["tweak"]
+__all__ = ["normalised", "tweak"]
 
 
 def tweak(default: Iterable[str], known: Iterable[str], add: list[str], drop: list[str]) -> list[str]:
@@ -19,7 +19,7 @@ def tweak(default: Iterable[str], known: Iterable[str], add: list[str], drop: li
     Raises InvalidParameter for a name that isn't one.
     """
     order = list(known)
-    added, dropped = _normalised(add, order), _normalised(drop, order)
+    added, dropped = normalised(add, order), normalised(drop, order)
     if "ALL" in added:
         granted = set(order) - dropped
     elif "ALL" in dropped:
@@ -29,12 +29,14 @@ def tweak(default: Iterable[str], known: Iterable[str], add: list[str], drop: li
     return [name for name in order if name in granted]
 
 
-def _normalised(names: list[str], known: list[str]) -> set[str]:
+def normalised(names: list[str], known: Iterable[str]) -> set[str]:
+    """The names with their prefix, ``ALL`` as it is. Raises InvalidParameter for one that isn't one."""
+    order = frozenset(known)
     result = set()
     for name in names:
         upper = name.upper()
         full = upper if upper == "ALL" or upper.startswith("CAP_") else f"CAP_{upper}"
-        if full != "ALL" and full not in known:
+        if full != "ALL" and full not in order:
             raise InvalidParameter(f'invalid capability: "{name}"')
         result.add(full)
     return result

@@ -30,6 +30,8 @@ class Container:
         """Set whenever no process of it runs: what ``stop`` and a followed log wait for."""
         self.supervised = False
         """Whether the supervisor holds its stdio endpoint and its cgroup."""
+        self.cgroup: dict[str, str] = {}
+        """Its paths by controller, as ``runtime.cgroups.open_cgroup`` takes them; empty while not supervised."""
         self.restarting: asyncio.Task[None] | None = None
         self.remove_at_exit = record.host_config.auto_remove
         self.execs: set[str] = set()

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
+import builtins
 from collections.abc import AsyncIterator
-from typing import Any, Protocol
+from typing import Any
 
+from containerlab.engine import filters as container_filters
+from containerlab.engine import names, usage
+from containerlab.engine.container import Container
+from containerlab.engine.creation import Creation
+from containerlab.engine.follow import follow_log
+from containerlab.engine.lifecycle import Lifecycle
+from containerlab.engine.logs import Selection
 from containerlab.engine.models import ContainerConfig, HostConfig, NetworkingConfig
+from containerlab.engine.parts import Parts
+from containerlab.engine.signals import parse_signal
+from containerlab.engine.sizes import sizes_of
+from containerlab.engine.views import inspect_view, list_view
+from containerlab.engine.waiters import Waiter
+from containerlab.errors import Conflict, HostLacks, InvalidParameter, NotModified
 
 __all__ = ["Containers", "Waiter"]
 
 
-class Waiter(Protocol):
-    """A registered wait; ``await result()`` gives ``{"StatusCode": N}`` and, after a failed start, ``"Error": {"Message"}``.
-
-    ``close()`` lets go of it (a client that went away).
-    """
-
-    async def result(self) -> dict[str, Any]: ...
-    def close(self) -> None: ...
-
-
 class Containers:
     """``ref`` is a name, a full id or a unique prefix of one; NoSuchContainer with near names otherwise."""
+
+    def __init__(self, parts: Parts, lifecycle: Lifecycle) -> None:
+        self._parts = parts
+        self._lifecycle = lifecycle
+        self._creation = Creation(parts, lifecycle)
 
     async def create(
         self,
@@ -29,46 +39,123 @@ class Containers:
         host_config: HostConfig,
         name: str | None = None,
         networking: NetworkingConfig | None = None,
-    ) -> tuple[str, list[str]]:
+    ) -> tuple[str, builtins.list[str]]:
         """A new container's id, and warnings for the caller. Raises NoSuchImage, Conflict, InvalidParameter."""
-        raise NotImplementedError
+        return await self._creation.create(config, host_config, name, networking or NetworkingConfig())
 
     async def start(self, ref: str, detach_keys: str = "") -> None:
-        """Raises NotModified when it runs already, StartFailed when its process can't be started."""
-        raise NotImplementedError
+        """Raises NotModified when it runs already, StartFailed when its process can't be started.
+
+        ``detach_keys`` belong to an attach; a start attaches nothing.
+        """
+        await self._lifecycle.start(self._get(ref))
 
     async def stop(self, ref: str, timeout: int | None = None, signal: str | None = None) -> None:
         """Signal, then SIGKILL after ``timeout`` seconds (-1: never). Raises NotModified when it doesn't run."""
-        raise NotImplementedError
+        container = self._get(ref)
+        await self._stop(container, timeout, signal)
+
+    async def _stop(self, container: Container, timeout: int | None, signal: str | None) -> None:
+        config = container.record.config
+        seconds = config.stop_timeout if timeout is None else timeout
+        await self._lifecycle.stop(container, seconds, parse_signal(signal or config.stop_signal))
 
     async def restart(self, ref: str, timeout: int | None = None, signal: str | None = None) -> None:
-        raise NotImplementedError
+        """Stop where it runs, then start; an AutoRemove container lives through it."""
+        container = self._get(ref)
+        keep, container.remove_at_exit = container.remove_at_exit, False
+        try:
+            try:
+                await self._stop(container, timeout, signal)
+            except NotModified:
+                pass
+            await self._lifecycle.start(container)
+        finally:
+            container.remove_at_exit = keep
+        self._parts.tell(container, "restart")
 
     async def kill(self, ref: str, signal: str = "SIGKILL") -> None:
         """Raises Conflict when it doesn't run."""
-        raise NotImplementedError
+        container, number = self._get(ref), parse_signal(signal, default=9)
+        if not container.state.running:
+            raise Conflict(f"cannot kill container: {ref}: container {container.id} is not running")
+        await self._lifecycle.kill(container, number)
 
     async def pause(self, ref: str) -> None:
-        raise NotImplementedError
+        """Raises HostLacks: the freezer comes with a later release."""
+        raise HostLacks(f"cannot pause container {self._get(ref).name}: this engine doesn't freeze containers yet.")
 
     async def unpause(self, ref: str) -> None:
-        raise NotImplementedError
+        """Raises Conflict: nothing is ever paused."""
+        raise Conflict(f"Container {self._get(ref).id} is not paused")
 
     async def rename(self, ref: str, name: str) -> None:
-        raise NotImplementedError
+        """Raises Conflict when the name is taken, InvalidParameter when it isn't a name."""
+        container = self._get(ref)
+        new = names.validate(name)
+        async with container.lock:
+            old = container.name
+            if new == old:
+                raise InvalidParameter("Renaming a container with the same name as its current name")
+            registry = self._parts.registry
+            registry.reserve(new, container.id)
+            try:
+                self._parts.table.rename(container.id, new)
+            except BaseException:
+                registry.release(new)
+                raise
+            registry.release(old)
+            container.name = new
+        self._parts.tell(container, "rename", oldName=f"/{old}")
 
     async def remove(self, ref: str, *, force: bool = False, volumes: bool = False) -> None:
-        raise NotImplementedError
+        """Anonymous volumes always go with their container, so ``volumes`` changes nothing.
 
-    async def prune(self, filters: dict[str, list[str]] | None = None) -> dict[str, Any]:
+        Raises Conflict when it runs and ``force`` isn't given.
+        """
+        container = self._get(ref)
+        async with container.lock:
+            if container.state.status == "removing":
+                raise Conflict(f"removal of container {ref} is already in progress")
+            if not container.active:
+                await self._lifecycle.remove_locked(container)
+                return
+            if not force:
+                raise Conflict(
+                    f'cannot remove container "/{container.name}": container is {container.state.status}: '
+                    "stop the container before removing or force remove"
+                )
+            waiter = await self._lifecycle.end_for_removal(container)
+        await waiter.result()
+
+    async def prune(self, filters: dict[str, builtins.list[str]] | None = None) -> dict[str, Any]:
         """Docker's ``{"ContainersDeleted": [...], "SpaceReclaimed": N}``."""
-        raise NotImplementedError
+        deleted, reclaimed = [], 0
+        for container in container_filters.prunable(self._parts.registry, filters or {}):
+            size, _ = await asyncio.to_thread(sizes_of, self._parts, container)
+            async with container.lock:
+                if container.active or container.state.status == "removing":
+                    continue
+                await self._lifecycle.remove_locked(container)
+            deleted.append(container.id)
+            reclaimed += size
+        return {"ContainersDeleted": deleted, "SpaceReclaimed": reclaimed}
 
     async def resize(self, ref: str, height: int, width: int) -> None:
-        raise NotImplementedError
+        """The size of its terminal, in characters. Raises Conflict when it doesn't run."""
+        container = self._running(ref)
+        await self._parts.supervisor.call("resize", container=container.id, exec=None, height=height, width=width)
+        self._parts.tell(container, "resize", height=str(height), width=str(width))
 
     async def inspect(self, ref: str, *, size: bool = False) -> dict[str, Any]:
-        raise NotImplementedError
+        """Docker's inspect; with ``size`` also ``SizeRw`` and ``SizeRootFs``, in bytes."""
+        container = self._get(ref)
+        store = self._parts.images.layers
+        lower = store.lower(container.record.chain_id or None)
+        view = inspect_view(container, str(self._parts.settings.store / "layers"), lower)
+        if size:
+            view["SizeRw"], view["SizeRootFs"] = await asyncio.to_thread(sizes_of, self._parts, container)
+        return view
 
     async def list(
         self,
@@ -76,22 +163,39 @@ class Containers:
         all: bool = False,
         limit: int | None = None,
         size: bool = False,
-        filters: dict[str, list[str]] | None = None,
-    ) -> list[dict[str, Any]]:
-        """Newest first. ``filters`` is name to values (``{"label": {"a": true}}`` is the API's to unfold)."""
-        raise NotImplementedError
+        filters: dict[str, builtins.list[str]] | None = None,
+    ) -> builtins.list[dict[str, Any]]:
+        """Newest first. ``filters`` is name to values; see ``containerlab.engine.filters``."""
+        wanted = filters or {}
+        found = container_filters.pick(self._parts.registry, wanted, self._ancestors(wanted))
+        if not (all or limit or {"status", "exited"} & set(wanted)):
+            found = [container for container in found if container.active]
+        if limit is not None and limit > 0:
+            found = found[:limit]
+        views = [list_view(container) for container in found]
+        if size:
+            for container, view in zip(found, views, strict=True):
+                view["SizeRw"], view["SizeRootFs"] = await asyncio.to_thread(sizes_of, self._parts, container)
+        return views
+
+    def _ancestors(self, filters: dict[str, builtins.list[str]]) -> dict[str, set[str]]:
+        """For each ``ancestor`` value the images that are it, or are made on top of it."""
+        values = filters.get("ancestor", [])
+        return {value: usage.descendants(self._parts.images, value) for value in values}
 
     async def top(self, ref: str, ps_args: str = "-ef") -> dict[str, Any]:
         """Docker's ``{"Titles": [...], "Processes": [[...]]}``."""
-        raise NotImplementedError
+        return await usage.top(self._running(ref), ps_args)
 
     async def stats(self, ref: str, previous: dict[str, Any] | None = None) -> dict[str, Any]:
         """One reading in Docker's JSON; ``previous`` is the one before, and becomes ``precpu_stats``."""
-        raise NotImplementedError
+        return usage.stats(self._get(ref), previous)
 
     def wait(self, ref: str, condition: str = "not-running") -> Waiter:
         """``not-running``, ``next-exit`` or ``removed``; registered when this returns."""
-        raise NotImplementedError
+        container = self._get(ref)
+        running, code = container.state.running, container.state.exit_code
+        return container.waiters.add(condition, running=running, exit_code=code)
 
     async def attach(
         self,
@@ -109,7 +213,22 @@ class Containers:
 
         The descriptor stays the caller's to close.
         """
-        raise NotImplementedError
+        container = self._get(ref)
+        wanted = (("stdin", stdin and container.record.config.open_stdin), ("stdout", stdout), ("stderr", stderr))
+        streams = [name for name, flag in wanted if flag]
+        async with container.lock:
+            await self._lifecycle.supervise(container)
+            await self._parts.supervisor.call(
+                "attach",
+                fds=(fd,),
+                container=container.id,
+                exec=None,
+                streams=streams if stream else [],
+                multiplexed=not container.record.config.tty,
+                replay=logs,
+                detach_keys=detach_keys,
+            )
+        self._parts.tell(container, "attach")
 
     def logs(
         self,
@@ -127,16 +246,31 @@ class Containers:
 
         NoSuchContainer is raised by the call, not by the first step.
         """
-        raise NotImplementedError
+        container = self._get(ref)
+        if container.record.log_driver == "none":
+            raise InvalidParameter("configured logging driver does not support reading")
+        selection = Selection(stdout, stderr, since, until, tail, timestamps)
+        return follow_log(container, selection, follow=follow and container.state.running)
 
     def tty(self, ref: str) -> bool:
         """Whether its stdio is one terminal: attach and logs are then not multiplexed."""
-        raise NotImplementedError
+        return self._get(ref).record.config.tty
 
     async def timeline(self, ref: str) -> dict[str, Any]:
         """``{"steps": [{"step", "at_us"}]}`` of the last start, microseconds since ``request``."""
-        raise NotImplementedError
+        steps = self._get(ref).state.timeline
+        first = steps[0][1] if steps else 0
+        return {"steps": [{"step": step, "at_us": (at - first) / 1000} for step, at in steps]}
 
     async def memory(self, ref: str) -> dict[str, Any]:
-        """``{"backend", "cgroup_bytes", "pss_bytes", "processes", "accel"}``."""
-        raise NotImplementedError
+        """What the host pays for it. Raises Conflict when it doesn't run."""
+        return await usage.memory(self._running(ref))
+
+    def _get(self, ref: str) -> Container:
+        return self._parts.registry.get(ref)
+
+    def _running(self, ref: str) -> Container:
+        container = self._get(ref)
+        if not container.state.running:
+            raise Conflict(f"container {container.id} is not running")
+        return container

@@ -1,38 +1,182 @@
-"""Images as Docker's API shows them; the images themselves are ``containerlab.images``'."""
+"""Images as Docker's API shows and removes them; the images themselves are ``containerlab.images``'."""
 
 from __future__ import annotations
 
+import asyncio
+import builtins
 from collections.abc import Callable
 from typing import Any
 
+from containerlab.engine.container import Container
+from containerlab.engine.image_filters import pick
+from containerlab.engine.image_views import history_view, inspect_view, list_view
+from containerlab.engine.matching import check_names, label_matches
+from containerlab.engine.moments import moment
+from containerlab.engine.parts import Parts
+from containerlab.errors import Conflict, HostLacks, InvalidReference
+from containerlab.images import Image, Reference
+from containerlab.images.sharing import sharing
+
 __all__ = ["Images"]
+
+_PRUNE = ("dangling", "label", "label!", "until")
 
 
 class Images:
-    async def list(self, *, all: bool = False, filters: dict[str, list[str]] | None = None) -> list[dict[str, Any]]:
-        raise NotImplementedError
+    """``ref`` is a reference, a full id or a unique prefix of one; NoSuchImage with near names otherwise."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def list(
+        self, *, all: bool = False, filters: dict[str, builtins.list[str]] | None = None
+    ) -> builtins.list[dict[str, Any]]:
+        """Newest first. ``all`` changes nothing: a build's steps are cached as layers, not as images."""
+        found = await asyncio.to_thread(pick, self._parts.images, filters or {})
+        return [list_view(image) for image in found]
 
     async def inspect(self, ref: str) -> dict[str, Any]:
-        raise NotImplementedError
+        """Docker's image inspect."""
+        image = await self._resolve(ref)
+        layers = self._parts.images.layers
+        return inspect_view(image, [str(layers.folder / name) for name in layers.lower(image.chain_id)])
 
-    async def history(self, ref: str) -> list[dict[str, Any]]:
-        raise NotImplementedError
+    async def history(self, ref: str) -> builtins.list[dict[str, Any]]:
+        """Docker's history, newest first; sizes in bytes."""
+        image = await self._resolve(ref)
+        sizes = [layer.size for layer in self._parts.images.layers.chain(image.chain_id)]
+        return history_view(image, sizes)
 
     async def tag(self, ref: str, repository: str, tag: str = "") -> None:
-        raise NotImplementedError
+        """Raises InvalidReference, NoSuchImage."""
+        image = await self._resolve(ref)
+        target = Reference.parse(f"{repository}:{tag}" if tag else repository)
+        await asyncio.to_thread(self._parts.images.tag, image.id, target)
+        self._parts.tell_image(image, "tag", name=target.familiar())
 
-    async def remove(self, ref: str, *, force: bool = False, noprune: bool = False) -> list[dict[str, str]]:
-        """``[{"Untagged": …}, {"Deleted": …}]``."""
-        raise NotImplementedError
+    async def remove(self, ref: str, *, force: bool = False, noprune: bool = False) -> builtins.list[dict[str, str]]:
+        """``[{"Untagged": …}, {"Deleted": …}]``; Docker's rules (moby daemon/images/image_delete.go).
 
-    async def prune(self, filters: dict[str, list[str]] | None = None) -> dict[str, Any]:
-        """Docker's ``{"ImagesDeleted": [...], "SpaceReclaimed": N}``."""
-        raise NotImplementedError
+        A name is taken away first, and the image goes with its last name. Raises Conflict while a container needs it.
+        ``noprune`` changes nothing: an image has no untagged parents here.
+        """
+        image = await self._resolve(ref)
+        told: builtins.list[dict[str, str]] = []
+        named = _reference(ref, image)
+        if named is not None:
+            self._check_last_name(image, ref, force)
+            await self._untag(image, named, told)
+            image = self._parts.images.get(image.id)
+            if image.tags or self._used_by(image):
+                return told
+        elif len({tag.name() for tag in image.tags}) > 1 and not force:
+            raise Conflict(f"{_unable(image)} (must be forced) - image is referenced in multiple repositories")
+        self._check_use(image, force)
+        for tag in image.tags:
+            await self._untag(image, tag, told)
+        await self._delete(image, told)
+        return told
+
+    async def prune(self, filters: dict[str, builtins.list[str]] | None = None) -> dict[str, Any]:
+        """Docker's ``{"ImagesDeleted": [...], "SpaceReclaimed": N}``: untagged ones, or with ``dangling=false`` all
+        that no container needs."""
+        wanted = filters or {}
+        check_names(wanted, _PRUNE)
+        dangling_only = not {"false", "0"} & set(wanted.get("dangling", []))
+        bounds = [moment(value) for value in wanted.get("until", [])]
+        told: builtins.list[dict[str, str]] = []
+        before = self._disk()
+        for image in await asyncio.to_thread(self._parts.images.list):
+            if (dangling_only and image.tags) or self._used_by(image) or not _passes(image, wanted, bounds):
+                continue
+            for tag in image.tags:
+                await self._untag(image, tag, told)
+            await self._delete(image, told)
+        await asyncio.to_thread(self._parts.images.layers.prune)
+        return {"ImagesDeleted": told or None, "SpaceReclaimed": max(0, before - self._disk())}
 
     async def pull(self, ref: str, emit: Callable[[dict[str, Any]], None]) -> None:
-        """``emit`` receives Docker's stream messages (``status``, ``id``)."""
-        raise NotImplementedError
+        """``emit`` receives Docker's stream messages. Raises HostLacks for what only a registry has."""
+        from containerlab.images import embedded
 
-    async def layers(self, refs: list[str]) -> dict[str, Any]:
+        reference = Reference.parse(ref)
+        if reference.familiar_name() not in embedded.NAMES:
+            raise HostLacks(
+                f"{reference.familiar()} can't be pulled: this engine has no registry client yet.",
+                hint=f"Images that it makes by itself: {', '.join(embedded.NAMES)}.",
+            )
+        known = {image.id for image in self._parts.images.list()}
+        emit({"status": "Pulling from this host", "id": reference.tag or "latest"})
+        image = await self._resolve(ref)
+        state = "Image is up to date for" if image.id in known else "Made new image for"
+        emit({"status": f"Digest: {image.id}"})
+        emit({"status": f"Status: {state} {reference.familiar()}"})
+        self._parts.tell_image(image, "pull", name=reference.familiar())
+
+    async def layers(self, refs: builtins.list[str]) -> dict[str, Any]:
         """The body of ``GET /containerlab/layers``."""
-        raise NotImplementedError
+        images = [await self._resolve(ref) for ref in refs]
+        return await asyncio.to_thread(sharing, self._parts.images, images)
+
+    async def _resolve(self, ref: str) -> Image:
+        """In a thread: an embedded image is made when it is first asked for."""
+        return await asyncio.to_thread(self._parts.images.resolve, ref)
+
+    def _used_by(self, image: Image) -> builtins.list[Container]:
+        return [container for container in self._parts.registry if container.record.image == image.id]
+
+    def _check_last_name(self, image: Image, ref: str, force: bool) -> None:
+        """A container's image keeps its last name, unless that is forced."""
+        users = self._used_by(image)
+        if not force and len(image.tags) == 1 and users:
+            raise Conflict(
+                f'conflict: unable to remove repository reference "{ref}" (must force) - container '
+                f"{users[0].id[:12]} is using its referenced image {_short(image)}"
+            )
+
+    def _check_use(self, image: Image, force: bool) -> None:
+        for container in self._used_by(image):
+            user = f"container {container.id[:12]}"
+            if container.active:
+                raise Conflict(f"{_unable(image)} (cannot be forced) - image is being used by running {user}")
+            if not force:
+                raise Conflict(f"{_unable(image)} (must be forced) - image is being used by stopped {user}")
+
+    async def _untag(self, image: Image, tag: Reference, told: builtins.list[dict[str, str]]) -> None:
+        await asyncio.to_thread(self._parts.images.untag, tag)
+        told.append({"Untagged": tag.familiar()})
+        self._parts.tell_image(image, "untag")
+
+    async def _delete(self, image: Image, told: builtins.list[dict[str, str]]) -> None:
+        gone = await asyncio.to_thread(self._parts.images.remove, image.id)
+        told.extend({"Deleted": digest} for digest in (image.id, *gone))
+        self._parts.tell_image(image, "delete")
+
+    def _disk(self) -> int:
+        return sum(layer.size for layer in self._parts.images.layers.all())
+
+
+def _reference(ref: str, image: Image) -> Reference | None:
+    """The name by which ``ref`` found the image; None when it was an id."""
+    try:
+        reference = Reference.parse(ref)
+    except InvalidReference:
+        return None
+    return next((tag for tag in image.tags if str(tag) == str(reference)), None)
+
+
+def _passes(image: Image, filters: dict[str, builtins.list[str]], bounds: builtins.list[float]) -> bool:
+    labels = image.config.config.Labels or {}
+    return (
+        all(label_matches(labels, value) for value in filters.get("label", []))
+        and not any(label_matches(labels, value) for value in filters.get("label!", []))
+        and all(moment(image.created) < bound for bound in bounds if image.created)
+    )
+
+
+def _short(image: Image) -> str:
+    return image.id.removeprefix("sha256:")[:12]
+
+
+def _unable(image: Image) -> str:
+    return f"conflict: unable to delete {_short(image)}"

@@ -128,11 +128,6 @@ def _check_runtime(config: ContainerConfig, host: HostConfig) -> None:
 
 
 def _check_words(config: ContainerConfig, host: HostConfig) -> None:
-    for group in host.group_add:
-        if not group.isdigit():
-            raise InvalidParameter(
-                f"--group-add {group}: a group's name isn't looked up in the image yet.", hint="Give its number."
-            )
     for entry in host.extra_hosts:
         name, separator, address = entry.replace("=", ":", 1).partition(":")
         if not name or not separator:

@@ -13,16 +13,13 @@ from typing import Any
 from containerlab.engine.models import DeviceMapping, HostConfig, Ulimit
 from containerlab.errors import InvalidParameter
 
-__all__ = ["device_rules", "devices", "host_devices", "limits", "rlimits"]
+__all__ = ["device_rules", "devices", "limits", "rlimits"]
 
 _RLIMITS = frozenset(
     {"as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss"}
     | {"rtprio", "rttime", "sigpending", "stack"}
 )
 _CPU_PERIOD = 100_000
-
-# Of the host's /dev: what a container has of its own, or can't be made by mknod.
-_OWN_DEVICES = frozenset({"pts", "shm", "fd", "mqueue", ".lxc", ".lxd-mounts", ".udev", "console"})
 
 
 def limits(host: HostConfig, default_pids: int) -> dict[str, Any]:
@@ -83,35 +80,20 @@ def rlimits(ulimits: list[Ulimit]) -> list[dict[str, Any]]:
     return result
 
 
-def devices(mappings: list[DeviceMapping]) -> list[dict[str, Any]]:
-    """``linux.devices`` for ``--device``; a folder gives every node in it. Raises InvalidParameter."""
-    result = []
-    for mapping in mappings:
-        if not mapping.cgroup_permissions or set(mapping.cgroup_permissions) - set("rwm"):
-            raise InvalidParameter(f"invalid device mode: {mapping.cgroup_permissions}")
-        source = Path(mapping.path_on_host)
-        target = mapping.path_in_container or mapping.path_on_host
-        found = _nodes(source, Path(target))
-        if not found:
-            raise InvalidParameter(
-                f'error gathering device information while adding custom device "{source}": no such device'
-            )
-        result += found
-    return result
+def devices(mapping: DeviceMapping) -> list[dict[str, Any]]:
+    """``linux.devices`` for one ``--device``; a folder gives every node in it. Raises InvalidParameter."""
+    if not mapping.cgroup_permissions or set(mapping.cgroup_permissions) - set("rwm"):
+        raise InvalidParameter(f"invalid device mode: {mapping.cgroup_permissions}")
+    source = Path(mapping.path_on_host)
+    found = _nodes(source, Path(mapping.path_in_container or mapping.path_on_host))
+    if not found:
+        raise InvalidParameter(
+            f'error gathering device information while adding custom device "{source}": no such device'
+        )
+    return found
 
 
-def host_devices() -> list[dict[str, Any]]:
-    """Every device node of the host, for ``--privileged``."""
-    result = []
-    for entry in sorted(os.listdir("/dev")):  # noqa: PTH208
-        if entry not in _OWN_DEVICES:
-            path = Path("/dev") / entry
-            if not path.is_symlink():
-                result += _nodes(path, path)
-    return result
-
-
-def device_rules(nodes: list[dict[str, Any]], access: str = "rwm") -> list[dict[str, Any]]:
+def device_rules(nodes: list[dict[str, Any]], access: str) -> list[dict[str, Any]]:
     """Device-cgroup rules that let these nodes be used."""
     return [
         {"allow": True, "type": node["type"], "major": node["major"], "minor": node["minor"], "access": access}

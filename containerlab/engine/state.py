@@ -7,6 +7,8 @@ engine; after a power cut the supervisor's list and the boot id are the truth an
 
 from __future__ import annotations
 
+import uuid
+
 import msgspec
 
 from containerlab.database import Database
@@ -21,6 +23,7 @@ CREATE TABLE IF NOT EXISTS containers (
     record  BLOB NOT NULL,
     state   BLOB NOT NULL
 );
+CREATE TABLE IF NOT EXISTS engine (id TEXT NOT NULL);
 """
 
 
@@ -85,6 +88,12 @@ class ContainerTable:
     def __init__(self, database: Database) -> None:
         self._database = database
         database.ensure(_TABLES)
+
+    def engine_id(self) -> str:
+        """What ``info`` calls this store's engine: made once, kept for good."""
+        with self._database.transaction(durable=False) as conn:
+            conn.execute("INSERT INTO engine SELECT ? WHERE NOT EXISTS (SELECT 1 FROM engine)", (str(uuid.uuid4()),))
+        return str(self._database.rows("SELECT id FROM engine")[0]["id"])
 
     def insert(self, record: ContainerRecord, name: str, state: ContainerState) -> None:
         """Add a container; the row is what makes it exist."""

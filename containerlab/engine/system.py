@@ -2,22 +2,226 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
+import platform
+import re
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-__all__ = ["System"]
+from containerlab import __version__
+from containerlab.engine.image_views import list_view as image_view
+from containerlab.engine.parts import Parts
+from containerlab.engine.sizes import sizes_of, tree_size
+from containerlab.engine.views import GRAPH_DRIVER, list_view
+from containerlab.runtime import cgroups
+from containerlab.runtime.userns import in_user_namespace
+
+__all__ = ["API_VERSION", "MIN_API_VERSION", "System"]
+
+API_VERSION = "1.43"
+MIN_API_VERSION = "1.24"
+
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+_PROBE_SECONDS = 60.0
 
 
 class System:
+    """Answers about the engine as a whole."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._host: dict[str, Any] | None = None
+
     async def info(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """Docker's info; what this engine has no word for is left out rather than made up."""
+        return {**self._counts(), **self._about_host(), **self._about_engine(), **_limits(), "Warnings": _warnings()}
+
+    def _counts(self) -> dict[str, int]:
+        states = [container.state.status for container in self._parts.registry]
+        running, paused = states.count("running"), states.count("paused")
+        return {
+            "Containers": len(states),
+            "ContainersRunning": running,
+            "ContainersPaused": paused,
+            "ContainersStopped": len(states) - running - paused,
+            "Images": len(self._parts.images.list()),
+        }
+
+    def _about_host(self) -> dict[str, Any]:
+        return {
+            "Name": platform.node(),
+            "KernelVersion": platform.release(),
+            "OperatingSystem": _os_release().get("PRETTY_NAME", "Linux"),
+            "OSVersion": _os_release().get("VERSION_ID", ""),
+            "OSType": "linux",
+            "Architecture": platform.machine(),
+            "NCPU": len(os.sched_getaffinity(0)),
+            "MemTotal": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGESIZE"),
+            "SystemTime": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+            "CgroupDriver": "cgroupfs" if cgroups.driver().controllers else "none",
+            "CgroupVersion": "2" if cgroups.driver().kind == "v2" else "1",
+        }
+
+    def _about_engine(self) -> dict[str, Any]:
+        settings = self._parts.settings
+        options = ["name=seccomp,profile=builtin"] + (["name=rootless"] if in_user_namespace() else [])
+        return {
+            "ID": self._parts.engine_id,
+            "Driver": GRAPH_DRIVER,
+            "DriverStatus": [
+                ["Backing Filesystem", _file_system(settings.store)],
+                ["userxattr", str(in_user_namespace()).lower()],
+                ["Processes a container", str(settings.pids_limit or "unlimited")],
+                ["Log rotation", f"{settings.log_max_size} bytes, {settings.log_max_file} files"],
+                ["Ports publish on", settings.publish_ip],
+            ],
+            "DockerRootDir": str(settings.store),
+            "ServerVersion": __version__,
+            "Plugins": {"Volume": ["local"], "Network": ["host", "null"], "Authorization": None, "Log": _LOG_DRIVERS},
+            "LoggingDriver": "json-file",
+            "Runtimes": {"native": {"path": "containerlab"}, "vm": {"path": "containerlab-vm"}},
+            "DefaultRuntime": "native",
+            "Swarm": {"LocalNodeState": "inactive", "NodeID": "", "NodeAddr": "", "ControlAvailable": False},
+            "LiveRestoreEnabled": True,
+            "SecurityOptions": options,
+            "InitBinary": "tini",
+            "IndexServerAddress": "",
+            "RegistryConfig": {"InsecureRegistryCIDRs": [], "IndexConfigs": {}, "Mirrors": None},
+            "ExperimentalBuild": False,
+            "Debug": False,
+            "NFd": len(os.listdir("/proc/self/fd")),  # noqa: PTH208
+            "NEventsListener": self._parts.events.subscribers,
+            "Labels": [],
+        }
 
     def version(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """Docker's version."""
+        machine = platform.machine()
+        details = {
+            "ApiVersion": API_VERSION,
+            "MinAPIVersion": MIN_API_VERSION,
+            "Os": "linux",
+            "Arch": _ARCHITECTURES.get(machine, machine),
+            "KernelVersion": platform.release(),
+        }
+        return {
+            "Platform": {"Name": "containerlab"},
+            "Components": [
+                {"Name": "Engine", "Version": __version__, "Details": {**details, "Python": platform.python_version()}}
+            ],
+            "Version": __version__,
+            "GitCommit": "",
+            "GoVersion": f"Python {platform.python_version()}",
+            "BuildTime": "",
+            **details,
+        }
 
     async def host(self) -> dict[str, Any]:
-        """The body of ``GET /containerlab/host``."""
-        raise NotImplementedError
+        """The body of ``GET /containerlab/host``; tried once, by ``doctor`` in a process of its own with one thread."""
+        if self._host is None:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", "containerlab", "doctor", "--json"),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+            async with asyncio.timeout(_PROBE_SECONDS):
+                out, _ = await process.communicate()
+            self._host = json.loads(out)
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGESIZE")
+        return {**self._host, "boot_id": self._parts.boot_id, "memory": memory}
+
+    async def check(self) -> list[str]:
+        """What database, files and processes disagree about, a sentence each."""
+        from containerlab.engine.check import check
+
+        return await check(self._parts)
+
+    async def repair(self) -> list[str]:
+        """Mend what can be mended; what was done, a sentence each."""
+        from containerlab.engine.check import repair
+
+        return await repair(self._parts)
 
     async def disk_usage(self) -> dict[str, Any]:
         """The body of ``GET /system/df``."""
-        raise NotImplementedError
+        parts = self._parts
+        users = [container.record.image for container in parts.registry]
+        images = []
+        for image in await asyncio.to_thread(parts.images.list):
+            images.append({**image_view(image), "Containers": users.count(image.id)})
+        containers, volumes = [], []
+        for container in parts.registry:
+            written, whole = await asyncio.to_thread(sizes_of, parts, container)
+            containers.append({**list_view(container), "SizeRw": written, "SizeRootFs": whole})
+            for point in container.record.mounts:
+                if point.type == "volume":
+                    size = await asyncio.to_thread(tree_size, point.source)
+                    volumes.append(_volume(point.name, point.source, size))
+        layers = sum(layer.size for layer in await asyncio.to_thread(parts.images.layers.all))
+        return {"LayersSize": layers, "Images": images, "Containers": containers, "Volumes": volumes, "BuildCache": []}
+
+
+_LOG_DRIVERS = ["json-file", "none"]
+
+
+def _volume(name: str, source: str, size: int) -> dict[str, Any]:
+    return {
+        "Name": name,
+        "Driver": "local",
+        "Mountpoint": source,
+        "Labels": None,
+        "Options": None,
+        "Scope": "local",
+        "UsageData": {"Size": size, "RefCount": 1},
+    }
+
+
+def _limits() -> dict[str, bool]:
+    """Docker's words for the limits that this host can give."""
+    features = cgroups.driver().features
+    words = {
+        "MemoryLimit": "memory",
+        "SwapLimit": "memory_swap",
+        "CpuCfsPeriod": "cpu_quota",
+        "CpuCfsQuota": "cpu_quota",
+        "CPUShares": "cpu_shares",
+        "CPUSet": "cpuset",
+        "PidsLimit": "pids",
+        "OomKillDisable": "oom_kill_disable",
+    }
+    return {
+        **{word: features.get(feature, False) for word, feature in words.items()},
+        "IPv4Forwarding": Path("/proc/sys/net/ipv4/ip_forward").read_text().strip() == "1",
+        "BridgeNfIptables": False,
+        "BridgeNfIp6tables": False,
+    }
+
+
+def _warnings() -> list[str]:
+    """One for each limit that can't be had here, with its reason."""
+    return [f"WARNING: No {name} limit support: {reason}" for name, reason in sorted(cgroups.driver().missing.items())]
+
+
+def _os_release() -> dict[str, str]:
+    try:
+        text = Path("/etc/os-release").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}
+    return {key: value.strip("\"'") for key, value in re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE)}
+
+
+def _file_system(folder: Path) -> str:
+    """The type of the file system that holds ``folder`` (proc(5), mountinfo)."""
+    device = folder.stat().st_dev
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+        fields, _, tail = line.partition(" - ")
+        if fields.split()[2] == wanted:
+            return tail.split()[0]
+    return "unknown"

@@ -99,7 +99,7 @@ class Operations:
             del self._containers[name]
         bundle, io = field(request, "bundle", str), field(request, "io", dict)
         self._containers[name] = Container(self._loop, self._driver, name, bundle, io, self._exited, self._detached)
-        connection.reply(request["id"], {})
+        connection.reply(request["id"], {"cgroup": self._containers[name].cgroup.paths})
 
     def _start(self, connection: Connection, request: dict[str, Any], _fds: list[int]) -> None:
         container = self._container(request)

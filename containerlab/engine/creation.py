@@ -1,0 +1,159 @@
+"""``create``: a request and an image made into a container that can be started.
+
+Its row commits last: a folder without a row is what a crash left, and is swept at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from containerlab.engine import names
+from containerlab.engine.bundle import BundleRequest, build_spec, hostname_of, write_files
+from containerlab.engine.container import Container
+from containerlab.engine.lifecycle import Lifecycle
+from containerlab.engine.merge import command_line, merge
+from containerlab.engine.models import ContainerConfig, HostConfig, NetworkingConfig, decode
+from containerlab.engine.mounts import MountPlan, plan_mounts
+from containerlab.engine.options import check_request
+from containerlab.engine.parts import Parts, delete_tree
+from containerlab.engine.state import ContainerRecord, ContainerState
+from containerlab.engine.volumes import fill_volumes
+from containerlab.errors import InvalidParameter
+from containerlab.images import Image
+from containerlab.runtime.seccomp import profile_path
+
+__all__ = ["Creation"]
+
+
+class Creation:
+    """Makes containers."""
+
+    def __init__(self, parts: Parts, lifecycle: Lifecycle) -> None:
+        self._parts = parts
+        self._lifecycle = lifecycle
+
+    async def create(
+        self, asked: ContainerConfig, host: HostConfig, name: str | None, networking: NetworkingConfig
+    ) -> tuple[str, list[str]]:
+        """The id and the warnings. Raises NoSuchImage, Conflict, InvalidParameter, NoSuchNetwork, HostLacks."""
+        if not asked.image:
+            raise InvalidParameter("Config cannot be empty in order to create a container: no image is named")
+        warnings = check_request(asked, host, networking)
+        image = await asyncio.to_thread(self._parts.images.resolve, asked.image)
+        config = merge(asked, image_config(image))
+        container_id = names.new_id()
+        taken = self._parts.registry.taken
+        chosen = names.validate(name) if name else names.random_name(taken)
+        self._parts.registry.reserve(chosen, container_id)
+        try:
+            container = self._make(container_id, chosen, config, host, networking, image)
+            await self._establish(container, image)
+        except BaseException:
+            await self._undo(chosen, container_id)
+            raise
+        return container_id, warnings
+
+    def _make(
+        self,
+        container_id: str,
+        name: str,
+        config: ContainerConfig,
+        host: HostConfig,
+        networking: NetworkingConfig,
+        image: Image,
+    ) -> Container:
+        """Write its folder; the container in memory, known to nobody yet."""
+        folder = self._parts.folder(container_id)
+        config = msgspec.structs.replace(config, hostname=hostname_of(container_id, config, host))
+        plan = plan_mounts(config, host, folder / "volumes")
+        request = self._bundle(container_id, folder, config, host, plan, image)
+        write_files(request, build_spec(request))
+        command = command_line(config)
+        record = ContainerRecord(
+            id=container_id,
+            created=time.time_ns(),
+            image=image.id,
+            config=config,
+            host_config=with_defaults(host, self._parts),
+            networking=networking,
+            path=command[0],
+            args=command[1:],
+            chain_id=image.chain_id or "",
+            mounts=list(plan.points.values()),
+            backend="vm" if host.runtime == "vm" else "native",
+            log_driver=host.log_config.type or "json-file",
+        )
+        return Container(record, name, ContainerState(), folder)
+
+    def _bundle(
+        self,
+        container_id: str,
+        folder: Path,
+        config: ContainerConfig,
+        host: HostConfig,
+        plan: MountPlan,
+        image: Image,
+    ) -> BundleRequest:
+        settings = self._parts.settings
+        return BundleRequest(
+            container_id=container_id,
+            folder=folder,
+            layers=settings.store / "layers",
+            lower=self._parts.images.layers.lower(image.chain_id),
+            config=config,
+            host=host,
+            plan=plan,
+            pids_limit=settings.pids_limit,
+            shm_size=settings.shm_size,
+            seccomp=seccomp_finder(settings.store / "seccomp"),
+        )
+
+    async def _establish(self, container: Container, image: Image) -> None:
+        """Keep its layers, fill its volumes, tell the supervisor, commit the row, tell the world."""
+        if image.chain_id is not None:
+            self._parts.images.layers.pin(image.chain_id, container.id)
+        volumes = [point for point in container.record.mounts if point.type == "volume"]
+        if volumes:
+            await asyncio.to_thread(fill_volumes, self._parts.images.layers, image.chain_id, volumes)
+        await self._lifecycle.supervise(container)
+        self._parts.table.insert(container.record, container.name, container.state)
+        self._parts.registry.add(container)
+        self._parts.tell(container, "create")
+
+    async def _undo(self, name: str, container_id: str) -> None:
+        self._parts.registry.release(name)
+        self._parts.images.layers.unpin(container_id)
+        await self._lifecycle.forget_id(container_id)
+        await asyncio.to_thread(delete_tree, self._parts.folder(container_id))
+
+
+def image_config(image: Image) -> ContainerConfig:
+    """The image's own configuration in the engine's struct."""
+    return decode(ContainerConfig, msgspec.to_builtins(image.config.config))
+
+
+def with_defaults(host: HostConfig, parts: Parts) -> HostConfig:
+    """What inspect shows of options that the request left to the engine."""
+    settings = parts.settings
+    log = msgspec.structs.replace(host.log_config, type=host.log_config.type or "json-file")
+    return msgspec.structs.replace(
+        host,
+        log_config=log,
+        network_mode=host.network_mode or "default",
+        ipc_mode=host.ipc_mode or "private",
+        shm_size=host.shm_size or settings.shm_size,
+        pids_limit=host.pids_limit or settings.pids_limit or None,
+        memory_swap=host.memory_swap or host.memory * 2,
+        runtime=host.runtime or "native",
+        restart_policy=msgspec.structs.replace(host.restart_policy, name=host.restart_policy.name or "no"),
+    )
+
+
+def seccomp_finder(cache: Path) -> Callable[[frozenset[str]], Path]:
+    """Finds (or compiles, once) the filter of a set of capabilities below ``cache``."""
+    return lambda granted: profile_path(cache, granted)

@@ -1,0 +1,106 @@
+"""The filters of ``GET /containers/json`` and of the prune.
+
+Source: moby daemon/list.go (``foldFilter``, ``includeContainerInList``). Different filters must all hold, one value of
+each is enough; every label must.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from containerlab.engine.container import Container, Registry
+from containerlab.engine.matching import check_names, label_matches, pattern_matches
+from containerlab.engine.moments import moment
+from containerlab.errors import InvalidParameter
+
+__all__ = ["Filters", "pick", "prunable"]
+
+Filters = dict[str, list[str]]
+
+_STATUSES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
+_PRUNE = ("label", "label!", "until")
+
+Test = Callable[[Container, str], bool]
+
+
+def pick(registry: Registry, filters: Filters, ancestors: dict[str, set[str]]) -> list[Container]:
+    """The containers that pass, newest first; ``ancestors`` gives each ``ancestor`` value's image ids.
+
+    Raises InvalidParameter for a filter or value that isn't one, NoSuchContainer for ``before`` and ``since``.
+    """
+    check_names(filters, {*_TESTS, "label", "ancestor", "before", "since"})
+    _check_values(filters)
+    before = [registry.get(ref).record.created for ref in filters.get("before", [])]
+    since = [registry.get(ref).record.created for ref in filters.get("since", [])]
+    images = set().union(*(ancestors[value] for value in filters.get("ancestor", [])))
+
+    def passes(container: Container) -> bool:
+        record = container.record
+        return (
+            all(label_matches(record.config.labels, value) for value in filters.get("label", []))
+            and all(record.created < bound for bound in before)
+            and all(record.created > bound for bound in since)
+            and ("ancestor" not in filters or record.image in images)
+            and all(any(test(container, v) for v in filters[name]) for name, test in _TESTS.items() if name in filters)
+        )
+
+    return sorted(filter(passes, registry), key=lambda container: container.record.created, reverse=True)
+
+
+def prunable(registry: Registry, filters: Filters) -> list[Container]:
+    """The stopped containers that ``prune`` may take."""
+    check_names(filters, _PRUNE)
+    bounds = [moment(value) for value in filters.get("until", [])]
+
+    def goes(container: Container) -> bool:
+        labels = container.record.config.labels
+        return (
+            container.state.status in ("created", "exited", "dead")
+            and all(label_matches(labels, value) for value in filters.get("label", []))
+            and not any(label_matches(labels, value) for value in filters.get("label!", []))
+            and all(container.record.created / 1e9 < bound for bound in bounds)
+        )
+
+    return [container for container in registry if goes(container)]
+
+
+def _check_values(filters: Filters) -> None:
+    for status in filters.get("status", []):
+        if status not in _STATUSES:
+            raise InvalidParameter(f"invalid filter 'status={status}'", hint=f"One of {', '.join(_STATUSES)}.")
+    for code in filters.get("exited", []):
+        if not code.lstrip("-").isdigit():
+            raise InvalidParameter(f"invalid filter 'exited={code}'")
+
+
+def _exposes(container: Container, value: str) -> bool:
+    wanted = value if "/" in value else f"{value}/tcp"
+    return wanted in container.record.config.exposed_ports
+
+
+def _uses_volume(container: Container, value: str) -> bool:
+    return any(value in (point.name, point.source, point.destination) for point in container.record.mounts)
+
+
+def _network(container: Container, value: str) -> bool:
+    mode = container.record.host_config.network_mode or "default"
+    return value == mode or (value, mode) in (("bridge", "default"), ("default", "bridge"))
+
+
+_TESTS: dict[str, Test] = {
+    "id": lambda container, value: pattern_matches(value, container.id),
+    "name": lambda container, value: (
+        pattern_matches(value.removeprefix("/"), container.name) or pattern_matches(value, f"/{container.name}")
+    ),
+    "exited": lambda container, value: (
+        not container.active and container.state.finished_at > 0 and container.state.exit_code == int(value)
+    ),
+    "status": lambda container, value: container.state.status == value,
+    "volume": _uses_volume,
+    "network": _network,
+    "expose": _exposes,
+    # No port is published yet, no container is a swarm's task or has a health state.
+    "publish": lambda container, value: False,
+    "is-task": lambda container, value: value.lower() in ("false", "0"),
+    "health": lambda container, value: value == "none",
+}

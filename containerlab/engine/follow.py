@@ -1,0 +1,44 @@
+"""A log that is read while it grows: from the kernel's notice of a write to the container's end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from containerlab.engine.container import Container
+from containerlab.engine.logs import Selection, read_log
+from containerlab.runtime.inotify import Watch
+
+__all__ = ["follow_log"]
+
+# A long log is given in pieces, so that one reader of it doesn't hold up the engine's other work.
+_PIECE = 256
+
+
+async def follow_log(container: Container, selection: Selection, *, follow: bool) -> AsyncIterator[tuple[int, bytes]]:
+    """Pairs of stream and bytes; with ``follow`` until the container's present run ends."""
+    count = 0
+    async for line in _follow(container, selection) if follow else read_log(container.log_path, selection):
+        yield line
+        count += 1
+        if count % _PIECE == 0:
+            await asyncio.sleep(0)
+
+
+async def _follow(container: Container, selection: Selection) -> AsyncIterator[tuple[int, bytes]]:
+    async with Watch(container.log_path) as watch:
+        ended = asyncio.ensure_future(container.ended.wait())
+
+        async def grown() -> bool:
+            changed = asyncio.ensure_future(watch.changed())
+            try:
+                await asyncio.wait((changed, ended), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                changed.cancel()
+            return not ended.done()
+
+        try:
+            async for line in read_log(container.log_path, selection, grown):
+                yield line
+        finally:
+            ended.cancel()

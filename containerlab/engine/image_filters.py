@@ -1,0 +1,56 @@
+"""The filters of ``GET /images/json`` (moby daemon/images/images.go)."""
+
+from __future__ import annotations
+
+from containerlab.engine.matching import check_names, label_matches
+from containerlab.engine.moments import moment
+from containerlab.errors import InvalidParameter
+from containerlab.images import Image, ImageStore, Reference
+
+__all__ = ["pick"]
+
+_FILTERS = ("dangling", "label", "before", "since", "until", "reference")
+
+
+def pick(images: ImageStore, filters: dict[str, list[str]]) -> list[Image]:
+    """The images that pass, newest first. Raises InvalidParameter, and NoSuchImage for ``before`` and ``since``."""
+    check_names(filters, _FILTERS)
+    dangling = _boolean(filters.get("dangling", []))
+    before = [images.resolve(ref).created for ref in filters.get("before", [])]
+    since = [images.resolve(ref).created for ref in filters.get("since", [])]
+    until = [moment(value) for value in filters.get("until", [])]
+    patterns = filters.get("reference", [])
+
+    def passes(image: Image) -> bool:
+        labels = image.config.config.Labels or {}
+        return (
+            (dangling is None or dangling is not bool(image.tags))
+            and all(label_matches(labels, value) for value in filters.get("label", []))
+            and all(image.created < bound for bound in before)
+            and all(image.created > bound for bound in since)
+            and all(moment(image.created) < bound for bound in until if image.created)
+            and (not patterns or any(reference_matches(tag, text) for tag in image.tags for text in patterns))
+        )
+
+    return sorted(filter(passes, images.list()), key=lambda image: image.created, reverse=True)
+
+
+def reference_matches(tag: Reference, pattern: str) -> bool:
+    """``familiar/name:tag`` or the name alone, by Go's ``path.Match`` (distribution reference.FamiliarMatch)."""
+    from containerlab.build.glob import compile_pattern  # late: it brings the build room along
+
+    try:
+        compiled = compile_pattern(pattern)
+    except ValueError as error:
+        raise InvalidParameter(f"invalid filter 'reference={pattern}': {error}") from None
+    return any(compiled.fullmatch(text) for text in (tag.familiar(), tag.familiar_name()))
+
+
+def _boolean(values: list[str]) -> bool | None:
+    if not values:
+        return None
+    if values[0].lower() in ("1", "true"):
+        return True
+    if values[0].lower() in ("0", "false"):
+        return False
+    raise InvalidParameter(f"invalid filter 'dangling={values[0]}'")
