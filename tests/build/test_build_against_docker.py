@@ -5,28 +5,20 @@ from __future__ import annotations
 import io
 import json
 import os
-import shutil
 import stat
 import subprocess
 import tarfile
-import tempfile
-import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from containerlab.images import Image
 from tests.build.conftest import Site
+from tests.dockerd import running_dockerd
 
-pytestmark = [
-    pytest.mark.root,
-    pytest.mark.docker,
-    pytest.mark.skipif(shutil.which("dockerd") is None or shutil.which("docker") is None, reason="no dockerd here"),
-]
+pytestmark = [pytest.mark.root, pytest.mark.docker]
 
-_LIMIT_S = 30
 _FIELDS = ("Env", "Cmd", "Entrypoint", "Labels", "ExposedPorts", "Volumes", "WorkingDir", "User", "StopSignal", "Shell")
 # What a container of docker's has beside the image's own files.
 _CONTAINERS_OWN = ("dev", "proc", "sys", ".dockerenv", "etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/mtab")
@@ -57,26 +49,8 @@ CASES = {
 @pytest.fixture(scope="module")
 def dockerd() -> Iterator[list[str]]:
     """The command line of a client of a Docker daemon of our own."""
-    folder = Path(tempfile.mkdtemp(prefix="cl-dockerd-", dir="/tmp"))
-    socket = f"unix://{folder}/docker.sock"
-    options = ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "-p", f"{folder}/pid"]
-    with open(folder / "log", "wb") as log:
-        daemon = subprocess.Popen(
-            ["dockerd", *options, "-H", socket, "--bridge=none", "--iptables=false"], stdout=log, stderr=log
-        )
-    try:
-        client = ["docker", "-H", socket]
-        deadline = time.monotonic() + _LIMIT_S
-        while subprocess.run([*client, "version"], capture_output=True, check=False).returncode:
-            if time.monotonic() > deadline or daemon.poll() is not None:
-                pytest.skip("dockerd doesn't start on this host")
-            time.sleep(0.2)
-        yield client
-    finally:
-        daemon.terminate()
-        daemon.wait(_LIMIT_S)
-        subprocess.run(["umount", f"{folder}/data"], capture_output=True, check=False)
-        shutil.rmtree(folder, ignore_errors=True)
+    with running_dockerd() as address:
+        yield ["docker", "-H", address]
 
 
 @pytest.fixture

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import subprocess
 import tarfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from containerlab.commands.context import Context
 from containerlab.commands.registry import invoke
 from containerlab.errors import HostLacks, NoSuchContainer, StartFailed
 from tests.commands.conftest import Kept
+from tests.dockerd import running_dockerd
 
 pytestmark = [pytest.mark.docker, pytest.mark.root]
 BUSYBOX = Path("/bin/busybox")
@@ -27,27 +26,12 @@ BUSYBOX = Path("/bin/busybox")
 @pytest.fixture(scope="module")
 def dockerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[docker.DockerClient]:
     """A daemon of our own with ``lab/busybox`` in it, and no bridge; ended and swept away afterwards."""
-    if shutil.which("dockerd") is None or not BUSYBOX.exists():
-        pytest.skip("needs dockerd and a static busybox")
-    folder = tmp_path_factory.mktemp("dockerd")
-    command = ["dockerd", "--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "-p", f"{folder}/pid"]
-    command += ["-H", f"unix://{folder}/docker.sock", "--bridge", "none", "--iptables=false"]
-    with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as daemon:
-        try:
-            yield _with_busybox(_connected(f"unix://{folder}/docker.sock", daemon), folder)
-        finally:
-            daemon.terminate()
-
-
-def _connected(host: str, daemon: subprocess.Popen[bytes]) -> docker.DockerClient:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            return docker.DockerClient(base_url=host)
-        except docker.errors.DockerException:
-            if time.monotonic() > deadline or daemon.poll() is not None:
-                pytest.skip("dockerd doesn't start on this machine")
-            time.sleep(0.2)
+    if not BUSYBOX.exists():
+        pytest.skip("needs a static busybox")
+    with running_dockerd() as address:
+        client = docker.DockerClient(base_url=address)
+        yield _with_busybox(client, tmp_path_factory.mktemp("busybox"))
+        client.close()
 
 
 def _with_busybox(client: docker.DockerClient, folder: Path) -> docker.DockerClient:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import json
@@ -10,7 +9,6 @@ import os
 import shutil
 import subprocess
 import tarfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,8 +16,9 @@ import pytest
 
 from containerlab.images import ImageStore, pack
 from containerlab.images.config import parse_config
+from tests.dockerd import running_dockerd
 
-pytestmark = [pytest.mark.docker, pytest.mark.root, pytest.mark.slow]
+pytestmark = [pytest.mark.docker, pytest.mark.root]
 
 DOCKERFILE = """\
 FROM scratch
@@ -35,33 +34,12 @@ RUN ["/bin/busybox", "sh", "-c", "b=/bin/busybox; $b rm link pipe; echo again > 
 
 
 @pytest.fixture(scope="module")
-def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+def docker() -> Iterator[list[str]]:
     """The command line of a Docker of our own; it ends with the tests."""
-    dockerd = shutil.which("dockerd")
-    busybox = shutil.which("busybox")
-    if dockerd is None or busybox is None or shutil.which("docker") is None:
-        pytest.skip("dockerd, docker or busybox isn't installed")
-    folder = tmp_path_factory.mktemp("docker")
-    options = ["--iptables=false", "--ip6tables=false", "--bridge=none", "--userland-proxy=false"]
-    places = ["--data-root", folder / "data", "--exec-root", folder / "exec", "-p", folder / "pid"]
-    with open(folder / "log", "wb") as log:
-        daemon = subprocess.Popen(
-            [dockerd, *places, "-H", f"unix://{folder}/docker.sock", *options], stdout=log, stderr=log
-        )
-    command = ["docker", "-H", f"unix://{folder}/docker.sock"]
-    try:
-        for _ in range(150):
-            if subprocess.run([*command, "version"], capture_output=True).returncode == 0:
-                break
-            time.sleep(0.2)
-        else:
-            pytest.skip("dockerd doesn't start here")
-        yield command
-    finally:
-        daemon.terminate()
-        daemon.wait(30)
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(folder / "data")
+    if shutil.which("busybox") is None:
+        pytest.skip("needs busybox-static")
+    with running_dockerd() as address:
+        yield ["docker", "-H", address]
 
 
 @pytest.fixture
