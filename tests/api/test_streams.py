@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import struct
-import time
 
 import pytest
+
+from tests.waiting import eventually
 
 
 def read_until(sock, end: bytes) -> bytes:
@@ -24,15 +25,6 @@ def read_all(sock) -> bytes:
     while chunk := sock.recv(65536):
         got += chunk
     return got
-
-
-def eventually(condition) -> bool:
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def test_attach_with_upgrade_switches_protocols_and_hands_the_socket_over(serving):

@@ -7,10 +7,8 @@ import io
 import os
 import shutil
 import subprocess
-import sys
 import tarfile
 import tempfile
-import time
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,19 +16,18 @@ from typing import Any, TypeVar
 
 import pytest
 
-import containerlab
 from containerlab.build import Builder, BuildOptions, Context
 from containerlab.database import Database
 from containerlab.images import ContainerConfig, History, Image, ImageConfig, ImageStore
 from containerlab.runtime import syscalls
 from containerlab.runtime.client import SupervisorClient
+from tests.supervisor import end_supervisor, start_supervisor
 
 T = TypeVar("T")
 
 _APPLETS = (
     "cat chmod chown cp echo env id ln ls mkdir mv pwd readlink rm seq sh sleep stat tail test touch true tr wc yes"
 )
-_LIMIT_S = 10
 _MNT_DETACH = 2
 
 SMALL_STORE = 32 << 20
@@ -82,14 +79,7 @@ class Site:
         self._supervisor: subprocess.Popen[bytes] | None = None
 
     def start_supervisor(self) -> None:
-        package = Path(containerlab.__file__).parent
-        program = [sys.executable, "-S", "-E", str(package / "runtime" / "supervisor"), str(self.run_folder)]
-        self._supervisor = subprocess.Popen(program, cwd="/")
-        deadline = time.monotonic() + _LIMIT_S
-        while not (self.run_folder / "supervisor.json").exists():
-            if time.monotonic() > deadline or self._supervisor.poll() is not None:
-                raise RuntimeError("the supervisor didn't start")
-            time.sleep(0.01)
+        self._supervisor = start_supervisor(self.run_folder)
 
     def add_base(self) -> None:
         """``base:latest``: a static busybox with its applets, /etc/passwd and little more."""
@@ -97,13 +87,9 @@ class Site:
         self.images.create(base_config(self.images, chain), chain, "base:latest")
 
     def close(self) -> None:
-        if self._supervisor is not None:
-            self._supervisor.terminate()
-            try:
-                self._supervisor.wait(_LIMIT_S)
-            finally:
-                self._supervisor.kill()
         self.database.close()
+        if self._supervisor is not None:
+            end_supervisor(self._supervisor)
 
     def children(self) -> list[str]:
         """The processes that the supervisor is the parent of."""

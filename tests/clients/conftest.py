@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import docker
@@ -241,18 +241,3 @@ def name(client: docker.DockerClient) -> Iterator[str]:
     yield made
     with contextlib.suppress(docker.errors.NotFound):
         client.api.remove_container(made, force=True)
-
-
-@pytest.fixture
-def eventually() -> Callable[[Callable[[], object]], bool]:
-    """Whether a condition comes true within ten seconds."""
-
-    def wait(condition: Callable[[], object]) -> bool:
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            if condition():
-                return True
-            time.sleep(0.05)
-        return False
-
-    return wait

@@ -19,6 +19,7 @@ import pytest
 from containerlab import client as lab_client
 from containerlab import paths
 from containerlab.errors import EngineUnreachable
+from tests.waiting import eventually
 
 IMAGE = "lab/busybox"
 
@@ -118,7 +119,7 @@ def test_sigterm_ends_the_engine_and_spares_the_containers(own):
     assert container.status == "running"
 
 
-def test_an_idle_engine_ends_with_its_supervisor_and_one_in_use_stays(own, eventually):
+def test_an_idle_engine_ends_with_its_supervisor_and_one_in_use_stays(own):
     command = [sys.executable, "-m", "containerlab", "serve", "--store", str(own.folder), "--idle-exit", "0.5"]
     with subprocess.Popen(command, cwd="/") as engine:
         assert eventually(paths.api_socket(own.folder).exists)

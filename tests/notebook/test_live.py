@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import pytest
 
 from containerlab.commands.result import Column, Table
 from containerlab.errors import NoSuchContainer
 from containerlab.notebook import live
-
-
-def until(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+from tests.waiting import eventually
 
 
 @pytest.fixture(autouse=True)
@@ -34,10 +27,10 @@ def test_it_returns_at_once_reads_again_and_stops_by_its_button() -> None:
 
     widget = live.show_live(read, 60)
     picture, button = widget.children
-    until(lambda: count > 3)
+    assert eventually(lambda: count > 3)
     assert "READING" in picture.value
     button.click()
-    until(lambda: button.disabled)
+    assert eventually(lambda: button.disabled)
     assert picture.value.endswith("<p>Stopped.</p>")
     after = count
     time.sleep(0.1)
@@ -50,11 +43,11 @@ def test_it_ends_with_its_container() -> None:
         raise NoSuchContainer("web")
 
     picture, button = live.show_live(read, 60).children
-    until(lambda: button.disabled)
+    assert eventually(lambda: button.disabled)
     assert "No such container: web" in picture.value
 
 
 def test_it_ends_when_time_is_up() -> None:
     picture, button = live.show_live(lambda: Table([Column("n", "N")], []), 0.05).children
-    until(lambda: button.disabled)
+    assert eventually(lambda: button.disabled)
     assert "Stopped" in picture.value

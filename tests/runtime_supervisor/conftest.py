@@ -10,7 +10,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -19,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from containerlab.runtime import supervisor
 from containerlab.runtime.client import SupervisorClient
 from containerlab.runtime.spec import default_process, default_spec
+from tests.supervisor import end_supervisor, start_supervisor
 
 LIMIT = 30
 _APPLETS = ("cat", "dd", "echo", "head", "ls", "mknod", "seq", "sh", "sleep", "stty", "tail", "true", "yes")
@@ -40,16 +39,7 @@ class Lab:
         self.names: list[str] = []
 
     def start(self) -> None:
-        program = Path(supervisor.__file__).parent
-        with open(self.errors, "wb") as errors:
-            self.process = subprocess.Popen(
-                [sys.executable, "-S", "-E", program, "--run", self.run], stderr=errors, stdin=subprocess.DEVNULL
-            )
-        deadline = time.monotonic() + LIMIT
-        while not (self.run / "supervisor.json").exists():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(self.errors.read_text())
-            time.sleep(0.005)
+        self.process = start_supervisor(self.run, self.errors)
 
     @property
     def pid(self) -> int:
@@ -98,17 +88,14 @@ class Lab:
             connection.close()
 
     def stop(self) -> None:
-        if self.process is not None:
-            asyncio.run(self._end_containers())
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        for name in self.names:
-            _remove_groups(name)
-        shutil.rmtree(self.run)
+        try:
+            if self.process is not None:
+                asyncio.run(self._end_containers())
+                end_supervisor(self.process)
+        finally:
+            for name in self.names:
+                _remove_groups(name)
+            shutil.rmtree(self.run)
         problems = self.errors.read_text() if self.errors.exists() else ""
         assert "Traceback" not in problems, problems
 
@@ -250,8 +237,8 @@ def _remove_groups(name: str) -> None:
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
     made = Lab(tmp_path)
-    made.start()
     try:
+        made.start()
         yield made
     finally:
         made.stop()

@@ -6,8 +6,8 @@ import asyncio
 import errno
 import json
 import os
+import shutil
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from containerlab.images.embedded import busybox
-from containerlab.runtime import supervisor
 from containerlab.runtime.client import SupervisorClient
 from containerlab.runtime.spec import default_spec
 from containerlab.runtime.vm import available
+from tests.supervisor import end_supervisor, start_supervisor
 
 pytestmark = [pytest.mark.vm, pytest.mark.root]
 
@@ -37,19 +37,14 @@ def run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
         pytest.skip(why)
     folder = Path(f"/tmp/cl-vm-{uuid.uuid4().hex[:8]}")
     folder.mkdir(mode=0o700)
-    program = Path(supervisor.__file__).parent
-    process = subprocess.Popen([sys.executable, "-S", "-E", program, "--run", folder], stdin=subprocess.DEVNULL)
-    deadline = time.monotonic() + 30
-    while not (folder / "supervisor.json").exists():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    yield folder
-    process.terminate()
-    process.wait(10)
-    for file in folder.iterdir():
-        file.unlink()
-    folder.rmdir()
+    try:
+        process = start_supervisor(folder)
+        try:
+            yield folder
+        finally:
+            end_supervisor(process)
+    finally:
+        shutil.rmtree(folder)
 
 
 def write_bundle(folder: Path, *args: str) -> str:
