@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import docker
+import requests
 from docker.errors import DockerException
 from docker.transport import UnixHTTPAdapter
 from docker.transport.unixconn import UnixHTTPConnection, UnixHTTPConnectionPool
@@ -206,6 +207,16 @@ class _StartingAdapter(UnixHTTPAdapter):  # type: ignore[misc]
     def __init__(self, socket_url: str, store: Path, *, timeout: float) -> None:
         super().__init__(socket_url, timeout=timeout)
         self._store = store
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        """A question that an engine took with it when it was killed is put to the next one; an order is not."""
+        try:
+            answer: requests.Response = super().send(request, *args, **options)
+        except requests.exceptions.ConnectionError:
+            if request.method not in ("GET", "HEAD"):
+                raise
+            answer = super().send(request, *args, **options)
+        return answer
 
     def get_connection(self, url: str, proxies: object = None) -> _StartingPool:
         with self.pools.lock:
