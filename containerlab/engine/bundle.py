@@ -20,6 +20,7 @@ from containerlab.engine.models import ContainerConfig, HostConfig
 from containerlab.engine.mounts import MountPlan
 from containerlab.engine.options import network_mode
 from containerlab.runtime import capabilities
+from containerlab.runtime.cgroups import driver
 from containerlab.runtime.spec import default_spec
 
 __all__ = ["BundleRequest", "build_spec", "hostname_of", "write_files"]
@@ -145,7 +146,13 @@ def _mounts(spec: Spec, request: BundleRequest) -> None:
 
 
 def _limits(spec: Spec, request: BundleRequest) -> None:
-    spec["linux"]["resources"].update(resources.limits(request.host, request.pids_limit))
+    counted = "pids" in driver().controllers
+    spec["linux"]["resources"].update(resources.limits(request.host, request.pids_limit if counted else 0))
+    rlimits = spec["process"].setdefault("rlimits", [])
+    asked = request.host.pids_limit or any(rlimit["type"] == "RLIMIT_NPROC" for rlimit in rlimits)
+    if not counted and request.pids_limit and not asked:
+        # Counted in the store's user namespace (user_namespaces(7)); the host's root has no such bound.
+        rlimits.append(resources.process_bound(request.pids_limit))
 
 
 def _devices(spec: Spec, request: BundleRequest) -> None:

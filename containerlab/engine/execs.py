@@ -14,6 +14,7 @@ from containerlab.engine.models import ExecConfig
 from containerlab.engine.parts import Parts
 from containerlab.engine.signals import parse_signal
 from containerlab.errors import Conflict, InvalidParameter, NoSuchExec
+from containerlab.runtime.client import PROTOCOL
 from containerlab.runtime.spec import default_process
 
 __all__ = ["Exec", "Execs"]
@@ -103,6 +104,10 @@ class Execs:
     async def inspect(self, exec_id: str) -> dict[str, Any]:
         """Docker's exec inspect."""
         found = self._get(exec_id)
+        if found.running:
+            # Its client may have seen the end of its output: then the news of its exit is under way already, ahead of
+            # the answer to this.
+            await self._parts.supervisor.call("hello", protocol=PROTOCOL)
         config = found.config
         return {
             "ID": found.id,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from containerlab.engine.matching import check_names, label_matches
 from containerlab.engine.moments import moment
 from containerlab.errors import InvalidParameter
@@ -29,10 +31,18 @@ def pick(images: ImageStore, filters: dict[str, list[str]]) -> list[Image]:
             and all(image.created < bound for bound in before)
             and all(image.created > bound for bound in since)
             and all(moment(image.created) < bound for bound in until if image.created)
-            and (not patterns or any(reference_matches(tag, text) for tag in image.tags for text in patterns))
         )
 
-    return sorted(filter(passes, images.list()), key=lambda image: image.created, reverse=True)
+    found = [image for image in images.list() if passes(image)]
+    if patterns:
+        found = [named for named in (_named(image, patterns) for image in found) if named.tags]
+    return sorted(found, key=lambda image: image.created, reverse=True)
+
+
+def _named(image: Image, patterns: list[str]) -> Image:
+    """The image with those of its names that a pattern matches: Docker shows no other ones."""
+    tags = [tag for tag in image.tags if any(reference_matches(tag, pattern) for pattern in patterns)]
+    return msgspec.structs.replace(image, tags=tags)
 
 
 def reference_matches(tag: Reference, pattern: str) -> bool:

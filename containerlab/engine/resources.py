@@ -6,6 +6,7 @@ Source: moby daemon/oci_linux.go, daemon/daemon_unix.go (``getMemoryResources``,
 from __future__ import annotations
 
 import os
+import resource
 import stat
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from containerlab.engine.models import DeviceMapping, HostConfig, Ulimit
 from containerlab.errors import InvalidParameter
 
-__all__ = ["device_rules", "devices", "limits", "rlimits"]
+__all__ = ["device_rules", "devices", "limits", "process_bound", "rlimits"]
 
 _RLIMITS = frozenset(
     {"as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss"}
@@ -78,6 +79,13 @@ def rlimits(ulimits: list[Ulimit]) -> list[dict[str, Any]]:
             )
         result.append({"type": f"RLIMIT_{ulimit.name.upper()}", "soft": soft, "hard": hard})
     return result
+
+
+def process_bound(limit: int) -> dict[str, Any]:
+    """``limit`` processes as an rlimit, for a host without the pids controller; never above what the caller may set."""
+    hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+    bound = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+    return {"type": "RLIMIT_NPROC", "soft": bound, "hard": bound}
 
 
 def devices(mapping: DeviceMapping) -> list[dict[str, Any]]:
