@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,8 +36,14 @@ def store(uid: int | None = None) -> Iterator[dict[str, str]]:
     try:
         yield environment
     finally:
-        _as(uid, [sys.executable, "-m", "containerlab", "system", "stop"], environment, home)
+        end = [sys.executable, "-P", str(ROOT / "tests/store.py"), environment["CONTAINERLAB_STORE"]]
+        ended = _as(uid, end, environment, home)
         shutil.rmtree(home, ignore_errors=True)
+        if uid is not None:
+            with suppress(OSError):
+                Path(f"/tmp/containerlab-{uid}").rmdir()
+        if ended.returncode:
+            raise RuntimeError(f"the engine of {home} didn't end: {ended.stderr}")
 
 
 def nbval(notebook: Path, environment: dict[str, str], uid: int | None = None) -> subprocess.CompletedProcess[str]:

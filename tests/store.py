@@ -1,0 +1,80 @@
+"""A store of a test's own, and the end of everything that its engine started.
+
+``python tests/store.py FOLDER`` ends one as the user who runs it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import docker
+
+from containerlab import paths
+from containerlab.client import start_engine
+from containerlab.errors import EngineUnreachable
+
+
+class Store:
+    """A store of our own under a temporary folder, and the engine process that serves it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def host(self) -> str:
+        """What DOCKER_HOST would be."""
+        return f"unix://{paths.api_socket(self.folder)}"
+
+    def start(self) -> None:
+        """Start the engine if none runs."""
+        start_engine(self.folder)
+
+    def pids(self, verb: str = "serve") -> list[int]:
+        """The processes of this store's engine (``serve``)."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                with contextlib.suppress(OSError):
+                    words = (entry / "cmdline").read_bytes().split(b"\0")
+                    if verb.encode() in words and os.fsencode(self.folder) in words:
+                        found.append(int(entry.name))
+        return found
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """Signal the engine, and wait until it is gone."""
+        for pid in self.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        deadline = time.monotonic() + 20
+        while self.pids() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert not self.pids()
+
+    def end(self) -> None:
+        """Remove every container, then engine, supervisor and files."""
+        with contextlib.suppress(EngineUnreachable):
+            self.start()
+            client = docker.DockerClient(base_url=self.host, version="1.43")
+            for container in client.containers.list(all=True):
+                container.remove(force=True)
+            client.close()
+        self.kill(signal.SIGTERM)
+        self._end_supervisor()
+        shutil.rmtree(paths.run_folder(self.folder), ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end_supervisor(self) -> None:
+        """Have an engine idle out at once: that ends the supervisor too."""
+        command = [sys.executable, "-m", "containerlab", "serve", "--store", str(self.folder), "--idle-exit", "0.1"]
+        subprocess.run(command, check=False, timeout=60, stderr=subprocess.DEVNULL, cwd="/")
+
+
+if __name__ == "__main__":
+    Store(Path(sys.argv[1])).end()
