@@ -40,3 +40,35 @@ def test_a_missing_folder_is_an_error_that_names_it(tmp_path: Path) -> None:
 
     with pytest.raises(FileNotFoundError, match="none"):
         asyncio.run(body())
+
+
+def test_two_watches_of_one_folder_leave_each_other_alone(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+
+    async def body() -> None:
+        async with Watch(path) as stays:
+            async with Watch(path), Watch(tmp_path / "other") as other:
+                path.write_text("made")
+                assert await stays.changed(5)
+                assert not await other.changed(0.05)
+            await stays.changed(0.05)
+            path.write_text("written again")
+            assert await stays.changed(5)
+
+    asyncio.run(body())
+
+
+def test_a_folder_that_is_removed_wakes_its_waiter(tmp_path: Path) -> None:
+    folder = tmp_path / "container"
+    folder.mkdir()
+
+    async def body() -> None:
+        async with Watch(folder / "log") as watch:
+            folder.rmdir()
+            assert await watch.changed(5)
+            folder.mkdir()
+            async with Watch(folder / "log") as again:
+                (folder / "log").write_text("made")
+                assert await again.changed(5)
+
+    asyncio.run(body())
