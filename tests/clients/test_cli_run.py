@@ -109,7 +109,7 @@ def test_a_terminal_has_the_clients_size(cli):
 
 def test_control_c_in_a_terminal_interrupts_the_command(cli):
     with cli.terminal(
-        "run", "--rm", "-it", IMAGE, "sh", "-c", "echo up; trap 'exit 9' INT; while :; do sleep 0.1; done"
+        "run", "--rm", "-it", IMAGE, "sh", "-c", "trap 'exit 9' INT; echo up; while :; do sleep 0.1; done"
     ) as term:
         term.until(b"up")
         term.type(b"\x03")
