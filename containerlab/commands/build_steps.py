@@ -69,7 +69,7 @@ class BuildLog:
             detail = message.get("errorDetail") or {}
             self.error = str(detail.get("message") or message["error"])
             self.error_code = detail.get("code")
-            if self.steps:
+            if self.steps and self.steps[-1].status != "error":
                 self._end(self.steps[-1], "error")
 
     def finish(self) -> None:

@@ -18,6 +18,8 @@ from containerlab.engine.container import Container
 from containerlab.engine.execs import Execs
 from containerlab.engine.lifecycle import Lifecycle
 from containerlab.engine.parts import Parts, delete_tree
+from containerlab.engine.state import ContainerState
+from containerlab.runtime import cgroups
 from containerlab.runtime.identity import Identity, open_process
 
 __all__ = ["SUPERVISOR_LOST", "recover"]
@@ -46,6 +48,8 @@ async def _settle(
 ) -> None:
     if seen is not None:
         container.supervised, container.cgroup = True, seen["cgroup"]
+    else:
+        await asyncio.to_thread(_end_left, container)
     if container.state.status == "removing":
         async with container.lock:
             await lifecycle.remove_locked(container)
@@ -81,11 +85,9 @@ async def _follow_process(lifecycle: Lifecycle, execs: Execs, container: Contain
 
 
 async def _lost(parts: Parts, lifecycle: Lifecycle, container: Container) -> None:
-    """It ran, and no supervisor knows it: end what is left of it, and record the end."""
+    """It ran, and no supervisor knows it: record the end."""
     state = container.state
     same_boot = state.boot_id == parts.boot_id
-    if same_boot:
-        await asyncio.to_thread(_kill_left, Identity(state.pid, state.starttime, state.boot_id))
     state.error = SUPERVISOR_LOST if same_boot else ""
     await lifecycle.exited(container, _KILLED if same_boot else _UNSEEN, False, time.time_ns())
 
@@ -108,8 +110,17 @@ async def _end_stray(parts: Parts, lifecycle: Lifecycle, seen: dict[str, Any]) -
     await lifecycle.forget_id(container_id)
 
 
-def _kill_left(identity: Identity) -> None:
-    """SIGKILL to its init, by pidfd, and so to all of its PID namespace (pid_namespaces(7))."""
+def _end_left(container: Container) -> None:
+    """No supervisor knows it: end what a killed one has left, its processes and its cgroup."""
+    if container.state.pid:
+        _kill_init(container.state)
+    with contextlib.suppress(OSError):
+        cgroups.driver().clear(container.id)
+
+
+def _kill_init(state: ContainerState) -> None:
+    identity = Identity(state.pid, state.starttime, state.boot_id)
+    # By pidfd its init, and so all of its PID namespace (pid_namespaces(7)), also where there are no cgroups.
     with contextlib.suppress(ProcessLookupError):
         pidfd = open_process(identity)
         try:

@@ -5,7 +5,7 @@ and Documentation/scheduler/sched-bwc.rst of the kernel.
 """
 
 # The supervisor imports this module, and pathlib alone is 1.5 MB of its memory.
-# ruff: noqa: PTH102, PTH106, PTH110
+# ruff: noqa: PTH102, PTH106, PTH110, PTH112
 from __future__ import annotations
 
 import contextlib
@@ -230,6 +230,11 @@ class DriverV1(Driver):
                 os.rmdir(directory)
             raise
         return group
+
+    def find(self, name: str) -> Cgroup | None:
+        paths = {controller: f"{directory}/{name}" for controller, directory in self._own.items()}
+        there = {controller: path for controller, path in paths.items() if os.path.isdir(path)}
+        return CgroupV1(there) if there else None
 
     def _fill_cpuset(self, directory: str) -> None:
         for file in ("cpuset.cpus", "cpuset.mems"):

@@ -5,7 +5,7 @@ Documentation/admin-guide/cgroup-v2.rst of the kernel. The conversion of shares 
 """
 
 # The supervisor imports this module, and pathlib alone is 1.5 MB of its memory.
-# ruff: noqa: PTH102, PTH103, PTH106, PTH110, PTH119, PTH120
+# ruff: noqa: PTH102, PTH103, PTH106, PTH110, PTH119, PTH120, PTH112
 from __future__ import annotations
 
 import errno
@@ -219,6 +219,10 @@ class DriverV2(Driver):
             os.rmdir(group.path)
             raise
         return group
+
+    def find(self, name: str) -> Cgroup | None:
+        path = f"{self.base}/{name}"
+        return CgroupV2({"unified": path}) if os.path.isdir(path) else None
 
     def warm(self) -> None:
         write(f"{self.base}/{LEAF}/cgroup.procs", 0)

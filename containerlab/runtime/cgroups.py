@@ -31,6 +31,9 @@ __all__ = ["Cgroup", "Driver", "detect", "driver", "open_cgroup", "warm"]
 CONTROLLERS = ("memory", "pids", "cpu", "cpuset", "io", "devices", "freezer")
 
 
+_CLEAR_TRIES, _CLEAR_WAIT_S = 200, 0.005
+
+
 class Cgroup(ABC):
     """One container's group: a directory, or on v1 one in each hierarchy.
 
@@ -165,6 +168,25 @@ class Driver(ABC):
         """
 
     @abstractmethod
+    def find(self, name: str) -> Cgroup | None:
+        """The group of that name where there is one: what a supervisor that was killed has left."""
+
+    def clear(self, name: str) -> None:
+        """Kills every process of the group of that name and removes it; no group is no error.
+
+        Waits for the processes' end, a second at most. Raises OSError(EBUSY) when they don't leave.
+        """
+        group = self.find(name)
+        if group is None:
+            return
+        for _ in range(_CLEAR_TRIES):
+            group.kill()
+            if group.remove():
+                return
+            time.sleep(_CLEAR_WAIT_S)
+        raise OSError(errno.EBUSY, "processes don't leave the cgroup", group.directories[0])
+
+    @abstractmethod
     def warm(self) -> None:
         """See ``warm``."""
 
@@ -185,6 +207,9 @@ class NoDriver(Driver):
     def create(self, name: str, resources: Resources, *, devices: Rules | None = None) -> Cgroup:
         refuse_missing(self, resources)
         return NoCgroup({})
+
+    def find(self, name: str) -> Cgroup | None:
+        return None
 
     def warm(self) -> None:
         pass

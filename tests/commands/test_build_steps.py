@@ -74,6 +74,18 @@ def test_a_failure_marks_its_step() -> None:
     assert log.steps[-1].status == "error" and log.steps[-1].facts() == "FAILED"
 
 
+def test_a_failure_that_the_engine_told_of_its_step_is_written_once() -> None:
+    step = {"step": 1, "total": 1, "line": 2, "instruction": "RUN false"}
+    log = fed(
+        [
+            {"containerlab": {**step, "status": "start"}},
+            {"containerlab": {**step, "status": "error", "seconds": 0.1}},
+            {"errorDetail": {"code": 1, "message": "it returned 1"}, "error": "it returned 1"},
+        ]
+    )
+    assert log.text().count("FAILED") == 1
+
+
 def test_the_text_only_grows() -> None:
     log = BuildLog()
     before = ""

@@ -89,10 +89,14 @@ class Container:
     def _make_cgroup(self, spec: dict[str, Any]) -> Cgroup:
         resources = spec.get("linux", {}).get("resources") or {}
         try:
-            return self._driver.create(self.name, resources)
+            try:
+                return self._driver.create(self.name, resources)
+            except FileExistsError:
+                # An id is used once, so that a group of its name was left by a supervisor that was killed.
+                self._driver.clear(self.name)
+                return self._driver.create(self.name, resources)
         except OSError as error:
-            stale = error.errno == errno.EEXIST
-            message = "a container of this id left processes behind" if stale else error.strerror or str(error)
+            message = error.strerror or str(error)
             raise RequestError("cgroup", error.errno or 0, message, str(error.filename or "")) from None
 
     def start(self, answer: Answer) -> None:
