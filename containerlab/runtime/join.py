@@ -19,7 +19,8 @@ from containerlab.runtime import devices, init, syscalls
 from containerlab.runtime.inroot import Root
 from containerlab.runtime.process import Process, finish, set_oom_score
 from containerlab.runtime.report import Report, StageError
-from containerlab.runtime.spawn import Starting, blocked_signals
+from containerlab.runtime.signals import blocked_signals
+from containerlab.runtime.spawn import Starting
 
 if TYPE_CHECKING:
     from containerlab.runtime.spawn import CgroupMembership

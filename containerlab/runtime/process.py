@@ -8,13 +8,13 @@ from __future__ import annotations
 import errno
 import os
 import resource
-import signal
 import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from containerlab.runtime import capabilities, syscalls, users
 from containerlab.runtime import constants as c
+from containerlab.runtime.signals import reset_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,7 +132,7 @@ def finish(process: Process, root: Root, report: Report) -> NoReturn:
     report.stage = "exec"
     path = look_up(process.args[0], process.env.get("PATH", ""))
     os.umask(process.umask)
-    _reset_signals()
+    reset_signals()
     report.stamp("exec")
     report.ready()
     syscalls.close_range(report.fd + 1)
@@ -149,14 +149,15 @@ def set_oom_score(score: int | None) -> None:
     """
     if score is None:
         return
-    with open("/proc/self/oom_score_adj", "r+b", buffering=0) as file:
-        if int(file.read()) == score:
-            return
-        try:
-            file.write(b"%d" % score)
-        except OSError as error:
-            if score != 0 or error.errno not in {errno.EACCES, errno.EPERM}:
-                raise OSError(error.errno, f"oom_score_adj: {error.strerror}") from None
+    fd = os.open("/proc/self/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        if int(os.read(fd, 16)) != score:
+            os.write(fd, b"%d" % score)
+    except OSError as error:
+        if score != 0 or error.errno not in {errno.EACCES, errno.EPERM}:
+            raise OSError(error.errno, f"oom_score_adj: {error.strerror}") from None
+    finally:
+        os.close(fd)
 
 
 def look_up(name: str, path: str) -> str:
@@ -301,11 +302,3 @@ def _set_groups(user: users.ResolvedUser) -> None:
         # With one id only the kernel denies setgroups(2) (user_namespaces(7)); the primary group alone needs none.
         if user.groups != [user.gid]:
             raise
-
-
-def _reset_signals() -> None:
-    """exec keeps ignored signals and the mask: Python ignores SIGPIPE and SIGXFSZ, which programs don't expect."""
-    for number in range(1, signal.NSIG):
-        if signal.getsignal(number) not in {signal.SIG_DFL, None}:
-            signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 import hashlib
 import os
 import struct
@@ -170,6 +171,7 @@ def _pack(code: _Code) -> bytes:
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
 
 
+@functools.lru_cache(maxsize=64)
 def _key(capabilities: frozenset[str]) -> str:
     relevant = sorted(capabilities & profile.ALLOWED_WITH.keys())
     machine = os.uname().machine

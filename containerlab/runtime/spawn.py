@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from containerlab.runtime import init, syscalls
 from containerlab.runtime.plan import make_plan
 from containerlab.runtime.report import Report, StageError
+from containerlab.runtime.signals import blocked_signals, reset_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,10 +31,9 @@ if TYPE_CHECKING:
         def join_fds(self) -> list[int]: ...
 
 
-__all__ = ["Failed", "StageError", "Started", "Starting", "blocked_signals", "clone_child", "spawn"]
+__all__ = ["Failed", "StageError", "Started", "Starting", "clone_child", "spawn"]
 
 _PACKET = 65536
-_ALL_SIGNALS = frozenset(signal.valid_signals())
 
 
 @dataclass(slots=True)
@@ -142,16 +142,6 @@ def clone_child(main: Callable[[Report], NoReturn], flags: int, request_ns: int)
     return Starting(pid, ours)
 
 
-class blocked_signals:
-    """Holds signals back across a clone, until the child has dispositions of its own."""
-
-    def __enter__(self) -> None:
-        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ALL_SIGNALS)
-
-    def __exit__(self, *_: object) -> None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
-
-
 def _run_vm(bundle: str, stdio: tuple[int, int, int] | None, join_fds: list[int], report: Report) -> NoReturn:
     """A VM's launcher is a plain process of the host: no namespaces, the same stdio, session and report."""
     report.stage = "cgroup"
@@ -165,10 +155,7 @@ def _run_vm(bundle: str, stdio: tuple[int, int, int] | None, join_fds: list[int]
         os.close(master)
         init.take_terminal(slave)
     report.stage = "exec"
-    for number in range(1, signal.NSIG):
-        if signal.getsignal(number) not in {signal.SIG_DFL, None}:
-            signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    reset_signals()
     package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
     report.stamp("exec")
     report.ready()

@@ -8,6 +8,7 @@ namespaces forbid a mount, the same file system of the host is bound, as rootles
 
 from __future__ import annotations
 
+import functools
 import glob
 import os
 import stat
@@ -200,6 +201,7 @@ def _device_rules(*, privileged: bool) -> list[dict[str, Any]]:
     return rules
 
 
+@functools.cache
 def _thermal_throttle() -> list[str]:
     return sorted(glob.glob("/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle"))  # noqa: PTH207  imported early
 
