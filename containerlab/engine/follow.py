@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 
 from containerlab.engine.container import Container
 from containerlab.engine.logs import Selection, read_log
@@ -18,14 +19,16 @@ _PIECE = 256
 async def follow_log(container: Container, selection: Selection, *, follow: bool) -> AsyncIterator[tuple[int, bytes]]:
     """Pairs of stream and bytes; with ``follow`` until the container's present run ends."""
     count = 0
-    async for line in _follow(container, selection) if follow else read_log(container.log_path, selection):
-        yield line
-        count += 1
-        if count % _PIECE == 0:
-            await asyncio.sleep(0)
+    # Closed at once, files and watch, and not whenever the collector finds it.
+    async with aclosing(_follow(container, selection) if follow else read_log(container.log_path, selection)) as lines:
+        async for line in lines:
+            yield line
+            count += 1
+            if count % _PIECE == 0:
+                await asyncio.sleep(0)
 
 
-async def _follow(container: Container, selection: Selection) -> AsyncIterator[tuple[int, bytes]]:
+async def _follow(container: Container, selection: Selection) -> AsyncGenerator[tuple[int, bytes], None]:
     async with Watch(container.log_path) as watch:
         ended = asyncio.ensure_future(container.ended.wait())
 
@@ -38,7 +41,8 @@ async def _follow(container: Container, selection: Selection) -> AsyncIterator[t
             return not ended.done()
 
         try:
-            async for line in read_log(container.log_path, selection, grown):
-                yield line
+            async with aclosing(read_log(container.log_path, selection, grown)) as lines:
+                async for line in lines:
+                    yield line
         finally:
             ended.cancel()

@@ -7,7 +7,7 @@ A line is ``{"log": "text\\n", "stream": "stdout", "time": RFC 3339}``. The newe
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -47,19 +47,24 @@ class Selection:
         """The stream and text of one raw line, or None; a line cut off by a crash is none."""
         try:
             line = _decoder.decode(raw)
-        except (msgspec.DecodeError, msgspec.ValidationError):
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             return None
         stream = _STREAMS.get(line.stream, 0)
         if not (self.stdout if stream == 1 else self.stderr and stream == 2):
             return None
-        if (self.since or self.until) and not self._in_time(line.time):
+        if self.since and _seconds(line.time) < self.since:
             return None
         text = f"{line.time} {line.log}" if self.timestamps else line.log
         return stream, text.encode("utf-8", "surrogatepass")
 
-    def _in_time(self, stamp: str) -> bool:
-        written = datetime.fromisoformat(stamp).timestamp()
-        return written >= self.since and (not self.until or written <= self.until)
+    def is_over(self, raw: bytes) -> bool:
+        """Whether a line was written after ``until``: no later one is wanted either."""
+        if not self.until:
+            return False
+        try:
+            return _seconds(_decoder.decode(raw).time) > self.until
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return False
 
 
 class Tape:
@@ -67,7 +72,7 @@ class Tape:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._files: list[BinaryIO] = [file for file in map(_open, _segments(path)) if file is not None]
+        self._files = _open_after(path, None)
         self._rest = b""
 
     def close(self) -> None:
@@ -90,43 +95,33 @@ class Tape:
     def lines(self) -> Iterator[bytes]:
         """Whole lines up to the present end; an unfinished one waits for the next call."""
         if not self._files:
-            self._files = [file for file in map(_open, _segments(self._path)) if file is not None]
+            self._files = _open_after(self._path, None)
         while self._files:
             yield from self._rest_of_file(self._files[0])
             if len(self._files) == 1:
-                self._files += self._newer(self._files[0])
+                self._files += _open_after(self._path, self._files[0])
             if len(self._files) == 1:
                 return
+            # What was written to it between its end being read and its being rotated away.
+            yield from self._rest_of_file(self._files[0])
             self._files.pop(0).close()
             self._rest = b""
 
     def _rest_of_file(self, file: BinaryIO) -> Iterator[bytes]:
+        if os.fstat(file.fileno()).st_size < file.tell():
+            # A log of one file is emptied, not renamed, when it is full.
+            file.seek(0)
+            self._rest = b""
         while block := file.read(_BLOCK):
             *whole, self._rest = (self._rest + block).split(b"\n")
             yield from whole
             if len(self._rest) > _LONGEST_LINE:
                 self._rest = b""
 
-    def _newer(self, file: BinaryIO) -> list[BinaryIO]:
-        """Files begun after this one was rotated away."""
-        inode = os.fstat(file.fileno()).st_ino
-        found: list[BinaryIO] = []
-        for path in _segments(self._path):
-            opened = _open(path)
-            if opened is None:
-                continue
-            if os.fstat(opened.fileno()).st_ino == inode:
-                opened.close()
-                _close_all(found)
-                found = []
-            else:
-                found.append(opened)
-        return found
-
 
 async def read_log(
     path: Path, selection: Selection, grown: Callable[[], Awaitable[bool]] | None = None
-) -> AsyncIterator[tuple[int, bytes]]:
+) -> AsyncGenerator[tuple[int, bytes], None]:
     """Selected lines as (stream, text); with ``grown``, goes on until that says False, then reads the last.
 
     ``grown()`` returns True when there may be more, False once nobody writes any more.
@@ -138,6 +133,8 @@ async def read_log(
         last = grown is None
         while True:
             for raw in tape.lines():
+                if selection.is_over(raw):
+                    return
                 picked = selection.pick(raw)
                 if picked is not None:
                     yield picked
@@ -148,12 +145,36 @@ async def read_log(
         tape.close()
 
 
+def _open_after(path: Path, known: BinaryIO | None) -> list[BinaryIO]:
+    """The log's files that were begun after ``known`` (None: all of them), oldest first.
+
+    They are opened from the newest on: one that is rotated meanwhile is then met twice, and not missed.
+    """
+    found: list[BinaryIO] = []
+    seen: set[int] = set()
+    last = None if known is None else os.fstat(known.fileno()).st_ino
+    for name in _segments(path):
+        opened = _open(name)
+        if opened is None:
+            continue
+        inode = os.fstat(opened.fileno()).st_ino
+        if inode == last:
+            opened.close()
+            break
+        if inode in seen:
+            opened.close()
+            continue
+        seen.add(inode)
+        found.append(opened)
+    return found[::-1]
+
+
 def _segments(path: Path) -> list[Path]:
-    """The log's files that exist now, oldest first."""
+    """The names that the log's files may have by the time that they are opened, newest first."""
     prefix = f"{path.name}."
     endings = [name[len(prefix) :] for name in _names(path.parent) if name.startswith(prefix)]
-    numbers = sorted((int(ending) for ending in endings if ending.isdigit()), reverse=True)
-    return [path.with_name(f"{path.name}.{number}") for number in numbers] + [path]
+    oldest = max((int(ending) for ending in endings if ending.isdecimal()), default=0)
+    return [path, *(path.with_name(f"{path.name}.{number}") for number in range(1, oldest + 2))]
 
 
 def _names(folder: Path) -> list[str]:
@@ -170,9 +191,17 @@ def _open(path: Path) -> BinaryIO | None:
         return None
 
 
-def _close_all(files: list[BinaryIO]) -> None:
-    for file in files:
-        file.close()
+def _seconds(stamp: str) -> float:
+    """RFC 3339 in UTC as seconds since 1970, to the digit what a client's ``SECONDS.NANOSECONDS`` becomes.
+
+    ``datetime`` keeps microseconds, and a line would come before its own time.
+    """
+    whole, _, fraction = stamp.removesuffix("Z").partition(".")
+    try:
+        seconds = datetime.fromisoformat(f"{whole}+00:00").timestamp()
+        return float(f"{seconds:.0f}.{fraction or 0}")
+    except ValueError:
+        return 0.0
 
 
 def _seek_back(file: BinaryIO, wanted: int) -> int:
