@@ -1,17 +1,41 @@
-"""What every test may rely on: tests that need root are skipped, by name, for anybody else."""
+"""What every test may rely on: a test that needs what this host or user lacks is skipped, by name."""
 
 from __future__ import annotations
 
+import functools
+import json
 import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 
+@functools.cache
+def _host() -> dict[str, Any]:
+    """What ``containerlab doctor`` finds, in a process of its own: this one has threads, and namespaces want none."""
+    command = [sys.executable, "-m", "containerlab", "doctor", "--json"]
+    found: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, check=False).stdout)
+    return found
+
+
+def _real_docker() -> bool:
+    return "DOCKER_HOST" in os.environ
+
+
+# For each mark, what it stands for, and whether that can't be had here.
+_NEEDS: dict[str, tuple[str, Callable[[], bool]]] = {
+    "root": ("root", lambda: os.geteuid() != 0),
+    "ids": ("users beside root", lambda: not _real_docker() and _host()["rung"] not in ("root", "rootless-ids")),
+    "counted": ("a pids cgroup", lambda: not _real_docker() and not _host()["features"].get("cgroup_pids", False)),
+}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip ``root``-marked tests when the user isn't root."""
-    if os.geteuid() == 0:
-        return
-    skip = pytest.mark.skip(reason="needs root")
+    """Skip what is marked with a need that can't be met."""
     for item in items:
-        if item.get_closest_marker("root"):
-            item.add_marker(skip)
+        for mark, (what, is_lacking) in _NEEDS.items():
+            if item.get_closest_marker(mark) and is_lacking():
+                item.add_marker(pytest.mark.skip(reason=f"needs {what}"))

@@ -129,7 +129,9 @@ def test_a_signal_to_the_client_is_passed_on(cli):
     [
         (["-e", "A=1", "-e", "B=x y"], ["sh", "-c", "echo $A $B"], "1 x y"),
         (["-w", "/new/folder"], ["pwd"], "/new/folder"),
-        (["-u", "1234:56"], ["sh", "-c", "echo $(id -u):$(id -g)"], "1234:56"),
+        pytest.param(
+            ["-u", "1234:56"], ["sh", "-c", "echo $(id -u):$(id -g)"], "1234:56", marks=pytest.mark.ids, id="user"
+        ),
         (["-h", "somewhere"], ["hostname"], "somewhere"),
         (["--entrypoint", "echo"], ["as given"], "as given"),
         (["--network", "none"], ["sh", "-c", "ls /sys/class/net"], "lo"),

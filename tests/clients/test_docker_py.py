@@ -99,6 +99,7 @@ def test_events_are_seen_live(client, name):
     assert [action for action in seen if action in ("create", "start", "die")] == ["create", "start", "die"]
 
 
+@pytest.mark.counted
 def test_stats_once(client, name):
     container = client.containers.run(IMAGE, "sleep 1000", detach=True, name=name)
     stats = container.stats(stream=False)

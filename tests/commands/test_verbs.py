@@ -180,6 +180,7 @@ def test_top_shows_the_processes(verb: Verb, name: str) -> None:
     assert len(table) == 1 and any("sleep 100" in str(cell) for cell in table[0].values())
 
 
+@pytest.mark.counted
 def test_stats_reads_once(verb: Verb, name: str) -> None:
     verb(f"{RUN} -d --name {name} {IMAGE} sleep 100")
     row = verb(f"stats {name}")[0]
