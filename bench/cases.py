@@ -2,75 +2,102 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-import statistics
+import os
+import shutil
+import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from bench.engines import IMAGE, Engine
-from bench.timing import Pair, take_turns
+from bench.timing import Pair, both_gaps
 
 __all__ = ["cached_build", "memory_at_rest", "run_and_remove"]
 
-GAPS_MS = (0, 300)
 _STEPS = "".join(f"RUN echo {step} > /step-{step}\n" for step in range(11))
 _DOCKERFILE = f"FROM {IMAGE}\n{_STEPS}"
+_SETTLE_S = 3
 
 
 def run_and_remove(ours: Engine, peer: Engine, n: int) -> list[Pair]:
-    """docker-py ``containers.run(…, remove=True, network_mode="none")``."""
+    """docker-py's ``containers.run(…, remove=True, network_mode="none")``."""
 
     def once(engine: Engine) -> None:
         engine.client.containers.run(IMAGE, "true", remove=True, network_mode="none")
 
-    return [
-        take_turns(
-            "docker-py run, remove=True, network none",
-            "dockerd",
-            lambda: once(ours),
-            lambda: once(peer),
-            n=n,
-            gap_ms=gap,
-        )
-        for gap in GAPS_MS
-    ]
+    title = "docker-py run --rm, network none"
+    return both_gaps(title, peer.name, lambda: once(ours), lambda: once(peer), n=n, target=10.0)
 
 
 def cached_build(ours: Engine, peer: Engine, n: int) -> list[Pair]:
-    """docker-py ``api.build`` of a Dockerfile of 12 steps, every one of them cached; the network is not used."""
+    """A Dockerfile of 12 steps, every one cached: by the docker CLI's classic builder, and by docker-py without it.
 
-    def once(engine: Engine) -> None:
-        lines = engine.client.api.build(
-            fileobj=io.BytesIO(_DOCKERFILE.encode()), tag="bench:1", network_mode="none", rm=True, decode=True
+    The network is not used. BuildKit needs the CLI's buildx plug-in, which no peer's package brings.
+    """
+    for engine in (ours, peer):
+        _build_by_api(engine)
+    title = "12-step build, all cached, docker-py"
+    pairs = both_gaps(title, peer.name, lambda: _build_by_api(ours), lambda: _build_by_api(peer), n=n, target=1.0)
+    if shutil.which("docker") is None:
+        return pairs
+    with tempfile.TemporaryDirectory(prefix="cl-bench-") as name:
+        context = Path(name)
+        (context / "Dockerfile").write_text(_DOCKERFILE)
+        title = "12-step build, all cached, docker CLI"
+        pairs += both_gaps(
+            title,
+            peer.name,
+            lambda: _build_by_cli(ours, context),
+            lambda: _build_by_cli(peer, context),
+            n=n,
+            target=1.0,
         )
-        for line in lines:
-            if "error" in line:
-                raise SystemExit(f"the build failed: {line['error']}")
+    return pairs
 
-    return [
-        take_turns("12-step build, all cached", "dockerd", lambda: once(ours), lambda: once(peer), n=n, gap_ms=gap)
-        for gap in GAPS_MS
-    ]
+
+def _build_by_api(engine: Engine) -> None:
+    lines = engine.client.api.build(
+        fileobj=io.BytesIO(_DOCKERFILE.encode()), tag="bench:1", network_mode="none", rm=True, decode=True
+    )
+    for line in lines:
+        if "error" in line:
+            raise RuntimeError(f"{engine.name}: the build failed: {line['error']}")
+
+
+def _build_by_cli(engine: Engine, context: Path) -> None:
+    command = ["docker", "-H", f"unix://{engine.socket}", "build", "--network", "none", "-t", "bench:1", str(context)]
+    environment = {**os.environ, "DOCKER_BUILDKIT": "0"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0 or done.stdout.count("Using cache") != 11:
+        raise RuntimeError(f"{engine.name}: not a cached build: {done.stdout[-500:]}{done.stderr[-500:]}")
 
 
 def memory_at_rest(engine: Engine, containers: int = 20) -> dict[str, float]:
-    """PSS in MB of the engine's own processes at rest, and of one more idle container (its program excepted).
+    """MB of the engine's own processes at rest, and of one more idle container (its program excepted).
 
-    PSS shares the pages that processes have in common among them (proc(5), smaps_rollup).
+    PSS shares pages among the processes that have them in common (proc(5), smaps_rollup), also those outside of the
+    engine; RSS counts them once for each, and is what no neighbour can make look smaller.
     """
-    time.sleep(2)
-    rest = _pss(engine.processes())
+    time.sleep(_SETTLE_S)
+    rest_pss, rest_rss = _memory(engine.processes())
     started = [
-        engine.client.containers.run(IMAGE, ["sleep", "600"], detach=True, network_mode="none")
+        engine.client.containers.run(IMAGE, ["sleep", "1000"], detach=True, network_mode="none")
         for _ in range(containers)
     ]
-    time.sleep(2)
-    programs = {container.attrs["State"]["Pid"] for container in map(_reloaded, started)}
-    busy = _pss([pid for pid in engine.processes() if pid not in programs])
-    for container in started:
-        container.remove(force=True)
-    return {"at_rest_mb": round(rest, 1), "each_idle_container_mb": round((busy - rest) / containers, 3)}
+    try:
+        time.sleep(_SETTLE_S)
+        programs = {container.attrs["State"]["Pid"] for container in map(_reloaded, started)}
+        busy_pss, _ = _memory([pid for pid in engine.processes() if pid not in programs])
+    finally:
+        engine.remove_containers()
+    return {
+        "at_rest_pss_mb": round(rest_pss, 1),
+        "at_rest_rss_mb": round(rest_rss, 1),
+        "each_idle_container_pss_mb": round((busy_pss - rest_pss) / containers, 3),
+    }
 
 
 def _reloaded(container: Any) -> Any:
@@ -78,14 +105,13 @@ def _reloaded(container: Any) -> Any:
     return container
 
 
-def _pss(pids: list[int]) -> float:
-    total = 0
+def _memory(pids: list[int]) -> tuple[float, float]:
+    """PSS and RSS of all of them, in MB of a million bytes."""
+    total = {"Pss:": 0, "Rss:": 0}
     for pid in pids:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return total / 1000
-
-
-def median(values: list[float]) -> float:
-    """Shorthand for reports."""
-    return statistics.median(values)
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                word, _, rest = line.partition(" ")
+                if word in total:
+                    total[word] += int(rest.split()[0])
+    return total["Pss:"] * 1024 / 1e6, total["Rss:"] * 1024 / 1e6

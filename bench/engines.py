@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import shutil
 import signal
 import subprocess
@@ -16,129 +18,157 @@ from pathlib import Path
 
 import docker
 
-__all__ = ["Engine", "busybox_root", "dockerd", "ours"]
+from containerlab.paths import run_folder
+from containerlab.runtime.launch import supervisor_identity
+
+__all__ = ["IMAGE", "Engine", "dockerd", "ours"]
 
 IMAGE = "lab/busybox"
+_LIMIT_S = 30
 
 
 class Engine:
-    """A running engine: its client, its socket, and the process that leads its tree."""
+    """A running engine: its client, its socket, and its processes."""
 
-    def __init__(self, socket: Path, leader: int, tree: list[int] | None = None) -> None:
-        self.socket = socket
-        self.leader = leader
+    def __init__(self, name: str, socket: Path, folder: Path, leaders: list[int]) -> None:
+        self.name, self.socket = name, socket
         self.client = docker.DockerClient(base_url=f"unix://{socket}", timeout=60)
-        self._tree = tree
+        self._folder, self._leaders = folder, leaders
 
     def processes(self) -> list[int]:
-        """The engine's own processes: the leader and all below it, containers' programs excepted."""
-        return [pid for pid in (self._tree or descendants(self.leader)) if _alive(pid)]
+        """The engine's own: its leaders, all below them, and whoever has its folder on the command line.
+
+        The last are containerd's shims, which leave their parent. Containers' programs are among these too.
+        """
+        found = {pid for leader in self._leaders for pid in _descendants(leader)}
+        mark = os.fsencode(str(self._folder) + "/")
+        for pid in _pids():
+            with contextlib.suppress(OSError):
+                if mark in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    found.add(pid)
+        return sorted(found)
+
+    def remove_containers(self) -> None:
+        """Every container, running or not."""
+        for container in self.client.containers.list(all=True):
+            container.remove(force=True)
 
 
 @contextmanager
 def ours() -> Iterator[Engine]:
     """``containerlab serve`` on a store in a temporary folder; the supervisor counts as part of the engine."""
     folder = Path(tempfile.mkdtemp(prefix="cl-bench-"))
-    command = [sys.executable, "-m", "containerlab", "serve"]
-    command += ["--socket", str(folder / "s"), "--store", str(folder / "store")]
+    store = folder / "store"
+    command = [sys.executable, "-m", "containerlab", "serve", "--socket", str(folder / "s"), "--store", str(store)]
     server = subprocess.Popen(command, start_new_session=True)
     try:
         _wait_for(folder / "s", server)
-        supervisor = _supervisor(folder / "store")
-        engine = Engine(folder / "s", server.pid, [server.pid, supervisor])
+        identity = supervisor_identity(run_folder(store))
+        leaders = [server.pid, *([identity.pid] if identity else [])]
+        engine = Engine("containerlab", folder / "s", folder, leaders)
         engine.client.images.pull(IMAGE, tag="latest")
         yield engine
-        for container in engine.client.containers.list(all=True):
-            container.remove(force=True)
+        engine.remove_containers()
     finally:
-        server.send_signal(signal.SIGTERM)
-        server.wait(20)
+        _end(server)
+        _end_supervisor(store)
+        shutil.rmtree(run_folder(store), ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _supervisor(store: Path) -> int:
-    import json
-
-    from containerlab.paths import run_folder
-
-    record = json.loads((run_folder(store) / "supervisor.json").read_text())
-    return int(record["pid"])
+def _end_supervisor(store: Path) -> None:
+    """The supervisor outlives its engine; asked by SIGTERM it ends, because no container is left."""
+    identity = supervisor_identity(run_folder(store))
+    if identity is None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(identity.pid, signal.SIGTERM)
+        deadline = time.monotonic() + _LIMIT_S
+        while time.monotonic() < deadline and Path(f"/proc/{identity.pid}").exists():
+            time.sleep(0.02)
 
 
 @contextmanager
 def dockerd() -> Iterator[Engine]:
-    """A real dockerd without a bridge, so that nothing of the host's network is touched."""
+    """A real dockerd without a bridge, so that nothing of the host's network is touched; its containerd is its own."""
     folder = Path(tempfile.mkdtemp(prefix="cl-dockerd-"))
     command = ["dockerd", "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")]
     command += ["-H", f"unix://{folder}/s", "-p", str(folder / "pid"), "--bridge", "none"]
-    command += ["--iptables=false", "--ip6tables=false"]
-    log = (folder / "log").open("wb")
-    server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    command += ["--iptables=false", "--ip6tables=false", "--cgroup-parent", f"/{folder.name}"]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:
         _wait_for(folder / "s", server)
-        engine = Engine(folder / "s", server.pid)
-        engine.client.api.import_image_from_data(busybox_tar(), repository=IMAGE, tag="latest")
+        engine = Engine("dockerd", folder / "s", folder, [server.pid])
+        engine.client.api.import_image_from_data(_busybox_tar(), repository=IMAGE, tag="latest")
         yield engine
-        for container in engine.client.containers.list(all=True):
-            container.remove(force=True)
+        engine.remove_containers()
     finally:
-        server.send_signal(signal.SIGTERM)
-        server.wait(30)
-        log.close()
-        shutil.rmtree(folder, ignore_errors=True)
+        _end(server)
+        _sweep(folder)
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    server.send_signal(signal.SIGTERM)
+    try:
+        server.wait(_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+
+
+def _sweep(folder: Path) -> None:
+    """What dockerd leaves behind: its data folder's own mount, its parent cgroup, its files."""
+    subprocess.run(["umount", str(folder / "data")], capture_output=True, check=False)
+    for group in [Path("/sys/fs/cgroup") / folder.name, *Path("/sys/fs/cgroup").glob(f"*/{folder.name}")]:
+        with contextlib.suppress(OSError):
+            group.rmdir()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _wait_for(socket: Path, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + _LIMIT_S
     while time.monotonic() < deadline and server.poll() is None:
-        try:
-            docker.DockerClient(base_url=f"unix://{socket}", version="1.41").ping()
-            return
-        except Exception:
-            time.sleep(0.1)
-    raise SystemExit(f"no engine came up at {socket}")
+        client = docker.DockerClient(base_url=f"unix://{socket}", version="1.41")
+        with contextlib.suppress(Exception):
+            if client.ping():
+                return
+        time.sleep(0.1)
+    raise RuntimeError(f"no engine came up: {server.args!r}")
 
 
-def busybox_root(folder: Path) -> Path:
-    """A root file system of one static busybox with its applets as links, for the peers."""
-    binary = shutil.which("busybox") or "/bin/busybox"
+def _busybox_tar() -> bytes:
+    """One static busybox with its applets as links, as a tar for ``docker import``: what lab/busybox holds, too."""
+    binary = shutil.which("busybox")
+    if binary is None:
+        raise RuntimeError("busybox is not installed")
     applets = subprocess.run([binary, "--list"], capture_output=True, text=True, check=True).stdout.split()
-    (folder / "bin").mkdir(parents=True)
-    for name in ("proc", "sys", "dev", "tmp", "etc", "root"):
-        (folder / name).mkdir()
-    shutil.copy(binary, folder / "bin/busybox")
-    for applet in applets:
-        if applet != "busybox":
-            (folder / "bin" / applet).symlink_to("busybox")
-    return folder
-
-
-def busybox_tar() -> bytes:
-    """The same root as a tar stream, for ``docker import``."""
-    with tempfile.TemporaryDirectory() as folder:
-        root = busybox_root(Path(folder) / "root")
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        for folder in ("bin", "proc", "sys", "dev", "tmp", "etc", "root"):
+            (root / folder).mkdir()
+        shutil.copy(binary, root / "bin/busybox")
+        for applet in applets:
+            if applet != "busybox":
+                (root / "bin" / applet).symlink_to("busybox")
         stream = io.BytesIO()
         with tarfile.open(fileobj=stream, mode="w") as archive:
             archive.add(root, arcname=".")
         return stream.getvalue()
 
 
-def descendants(leader: int) -> list[int]:
+def _pids() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _descendants(leader: int) -> list[int]:
     """``leader`` and every process below it."""
     children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text()
-            except OSError:
-                continue
-            parent = int(stat.rsplit(")", 1)[1].split()[1])
-            children.setdefault(parent, []).append(int(entry.name))
+    for pid in _pids():
+        with contextlib.suppress(OSError):
+            stat = Path(f"/proc/{pid}/stat").read_text()
+            children.setdefault(int(stat.rsplit(")", 1)[1].split()[1]), []).append(pid)
     found = [leader]
     for pid in found:
         found.extend(children.get(pid, []))
     return found
-
-
-def _alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}/smaps_rollup").exists()
