@@ -84,6 +84,11 @@ async def _unpause(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
+async def _update(request: web.Request) -> web.Response:
+    warnings = await engine_of(request).containers.update(_name(request), await json_body(request))
+    return json_answer({"Warnings": warnings})
+
+
 async def _rename(request: web.Request) -> web.Response:
     name = text(request, "name")
     if name is None:
@@ -123,6 +128,7 @@ ROUTES: Routes = (
     ("POST", "/containers/{name}/kill", _kill),
     ("POST", "/containers/{name}/pause", _pause),
     ("POST", "/containers/{name}/unpause", _unpause),
+    ("POST", "/containers/{name}/update", _update),
     ("POST", "/containers/{name}/rename", _rename),
     ("POST", "/containers/{name}/resize", _resize),
     ("DELETE", "/containers/{name}", _remove),

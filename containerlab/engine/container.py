@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from containerlab.engine.names import near
 from containerlab.engine.restart import Backoff
 from containerlab.engine.state import ContainerRecord, ContainerState
 from containerlab.engine.waiters import Waiters
 from containerlab.errors import Conflict, InvalidParameter, NoSuchContainer
+
+if TYPE_CHECKING:
+    from containerlab.engine.health import Health
 
 __all__ = ["Container", "Registry"]
 
@@ -35,6 +39,8 @@ class Container:
         self.restarting: asyncio.Task[None] | None = None
         self.remove_at_exit = record.host_config.auto_remove
         self.execs: set[str] = set()
+        self.health: Health | None = None
+        """What its check has found so far; None without one, and until the first start."""
         if not state.running:
             self.ended.set()
 

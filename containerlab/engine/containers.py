@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from containerlab.engine import filters as container_filters
-from containerlab.engine import names, usage
+from containerlab.engine import freezer, names, updating, usage
 from containerlab.engine.container import Container
 from containerlab.engine.creation import Creation
 from containerlab.engine.follow import follow_log
@@ -20,7 +20,7 @@ from containerlab.engine.signals import parse_signal
 from containerlab.engine.sizes import sizes_of
 from containerlab.engine.views import inspect_view, list_view
 from containerlab.engine.waiters import Waiter
-from containerlab.errors import Conflict, HostLacks, InvalidParameter, NotModified
+from containerlab.errors import Conflict, InvalidParameter, NotModified
 
 __all__ = ["Containers", "Waiter"]
 
@@ -82,12 +82,16 @@ class Containers:
         await self._lifecycle.kill(container, number)
 
     async def pause(self, ref: str) -> None:
-        """Raises HostLacks: the freezer comes with a later release."""
-        raise HostLacks(f"cannot pause container {self._get(ref).name}: this engine doesn't freeze containers yet.")
+        """Hold every process still. Raises Conflict when it doesn't run, HostLacks where there is no freezer."""
+        await freezer.pause(self._parts, self._get(ref))
 
     async def unpause(self, ref: str) -> None:
-        """Raises Conflict: nothing is ever paused."""
-        raise Conflict(f"Container {self._get(ref).id} is not paused")
+        """Raises Conflict when it isn't paused."""
+        await freezer.unpause(self._parts, self._get(ref))
+
+    async def update(self, ref: str, body: dict[str, Any]) -> builtins.list[str]:
+        """Other limits, another restart policy; ``body`` is Docker's UpdateConfig. Gives warnings."""
+        return await updating.update(self._parts, self._get(ref), body)
 
     async def rename(self, ref: str, name: str) -> None:
         """Raises Conflict when the name is taken, InvalidParameter when it isn't a name."""

@@ -11,6 +11,7 @@ from containerlab.engine.builds import Builds
 from containerlab.engine.container import Container
 from containerlab.engine.containers import Containers
 from containerlab.engine.execs import Execs
+from containerlab.engine.health import HealthMonitor
 from containerlab.engine.images import Images
 from containerlab.engine.lifecycle import Lifecycle
 from containerlab.engine.parts import Parts
@@ -33,9 +34,10 @@ class Engine:
         self.supervisor_lost = asyncio.Event()
         """The containers' parent is gone: this engine can do nothing more, a new one cleans up."""
         self._parts = parts
-        self._lifecycle = Lifecycle(parts)
         self.events = parts.events
         self.execs = Execs(parts)
+        self._health = HealthMonitor(parts, self.execs)
+        self._lifecycle = Lifecycle(parts, self._health)
         self.containers = Containers(parts, self._lifecycle)
         self.images = Images(parts)
         self.builds = Builds(parts)
@@ -62,6 +64,9 @@ class Engine:
             supervisor.on_event(engine._on_event)
             supervisor.on_lost(engine.supervisor_lost.set)
             await recover(parts, engine._lifecycle, engine.execs)
+            for container in parts.registry:
+                if container.state.running and container.health is None:
+                    engine._health.begin(container)
         except BaseException:
             if supervisor is not None:
                 supervisor.close()
@@ -73,6 +78,7 @@ class Engine:
         """Finish background work and let go of the store; containers run on under the supervisor."""
         parts = self._parts
         parts.events.close()
+        self._health.close()
         for container in parts.registry:
             if container.restarting is not None:
                 # Its row says restarting: the next engine goes on with it.

@@ -74,10 +74,12 @@ class Execs:
         detach: bool = False,
         tty: bool | None = None,
         console_size: tuple[int, int] | None = None,
+        raw: bool = False,
     ) -> None:
         """Run it; its streams go to the socket ``fd`` (the caller's to close), whose response head is written already.
 
-        ``tty`` must say what ``create`` said, as the head was chosen by it. Raises StartFailed (126, 127).
+        ``tty`` must say what ``create`` said, as the head was chosen by it; ``raw`` joins stdout and stderr in one
+        stream without frames. Raises StartFailed (126, 127).
         """
         self.check(exec_id)
         found = self._get(exec_id)
@@ -93,7 +95,7 @@ class Execs:
                 exec=exec_id,
                 process=self._process(found, console_size),
                 io=io,
-                attach=None if fd is None else _attachment(config),
+                attach=None if fd is None else _attachment(config, raw),
             )
         except OSError as exc:
             failure = start_failed(exc, config.cmd[0], of_exec=True)
@@ -212,11 +214,11 @@ class Execs:
         self._parts.tell(found.container, action, execID=found.id, **attributes)
 
 
-def _attachment(config: ExecConfig) -> dict[str, Any]:
+def _attachment(config: ExecConfig, raw: bool) -> dict[str, Any]:
     wanted = (("stdin", config.attach_stdin), ("stdout", config.attach_stdout), ("stderr", config.attach_stderr))
     return {
         "streams": [name for name, flag in wanted if flag],
-        "multiplexed": not config.tty,
+        "multiplexed": not (config.tty or raw),
         "detach_keys": config.detach_keys,
     }
 

@@ -6,6 +6,7 @@ each is enough; every label must.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from containerlab.engine.container import Container, Registry
@@ -19,6 +20,16 @@ Filters = dict[str, list[str]]
 
 _STATUSES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
 _PRUNE = ("label", "label!", "until")
+
+_PORTS = re.compile(r"[0-9]{1,5}(-[0-9]{1,5})?(/[a-z]+)?")
+# What the values must look like where not any text will do.
+_VALUES = {
+    "exited": re.compile(r"[+-]?[0-9]{1,9}"),
+    "expose": _PORTS,
+    "publish": _PORTS,
+    "health": re.compile("none|starting|healthy|unhealthy"),
+    "is-task": re.compile("true|false|1|0", re.IGNORECASE),
+}
 
 Test = Callable[[Container, str], bool]
 
@@ -68,14 +79,21 @@ def _check_values(filters: Filters) -> None:
     for status in filters.get("status", []):
         if status not in _STATUSES:
             raise InvalidParameter(f"invalid filter 'status={status}'", hint=f"One of {', '.join(_STATUSES)}.")
-    for code in filters.get("exited", []):
-        if not code.lstrip("-").isdigit():
-            raise InvalidParameter(f"invalid filter 'exited={code}'")
+    for name, pattern in _VALUES.items():
+        for value in filters.get(name, []):
+            if not pattern.fullmatch(value):
+                raise InvalidParameter(f"invalid filter '{name}={value}'")
 
 
 def _exposes(container: Container, value: str) -> bool:
-    wanted = value if "/" in value else f"{value}/tcp"
-    return wanted in container.record.config.exposed_ports
+    """A port or a range of them, of TCP where no protocol is named."""
+    ports, _, protocol = value.partition("/")
+    first, _, last = ports.partition("-")
+    exposed = (port.partition("/") for port in container.record.config.exposed_ports)
+    return any(
+        port.isdecimal() and int(first) <= int(port) <= int(last or first) and (kind or "tcp") == (protocol or "tcp")
+        for port, _, kind in exposed
+    )
 
 
 def _uses_volume(container: Container, value: str) -> bool:
@@ -99,8 +117,8 @@ _TESTS: dict[str, Test] = {
     "volume": _uses_volume,
     "network": _network,
     "expose": _exposes,
-    # No port is published yet, no container is a swarm's task or has a health state.
+    # No port is published yet, no container is a swarm's task.
     "publish": lambda container, value: False,
     "is-task": lambda container, value: value.lower() in ("false", "0"),
-    "health": lambda container, value: value == "none",
+    "health": lambda container, value: value == (container.health.status if container.health else "none"),
 }

@@ -20,6 +20,9 @@ from typing import Any
 
 from containerlab.engine.container import Container
 from containerlab.engine.failures import start_failed
+from containerlab.engine.freezer import thaw
+from containerlab.engine.health import HealthMonitor
+from containerlab.engine.log_options import supervised_log
 from containerlab.engine.parts import Parts, delete_tree
 from containerlab.engine.restart import should_restart
 from containerlab.engine.signals import parse_signal
@@ -35,8 +38,9 @@ _START_ERROR = 128
 class Lifecycle:
     """Moves containers from state to state; the managers ask, the supervisor answers."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, health: HealthMonitor) -> None:
         self._parts = parts
+        self._health = health
 
     async def supervise(self, container: Container) -> None:
         """Have the supervisor make the stdio endpoint and the cgroup, where it hasn't."""
@@ -47,23 +51,11 @@ class Lifecycle:
             "tty": config.tty,
             "stdin": config.open_stdin,
             "stdin_once": config.stdin_once,
-            "log": self._log(container),
+            "log": supervised_log(container, self._parts.settings),
         }
         call = self._parts.supervisor.call
         made = await call("create", container=container.id, bundle=str(container.folder), io=io)
         container.supervised, container.cgroup = True, made["cgroup"]
-
-    def _log(self, container: Container) -> dict[str, Any] | None:
-        if container.record.log_driver == "none":
-            return None
-        asked = container.record.host_config.log_config.config
-        settings = self._parts.settings
-        return {
-            "driver": "json-file",
-            "path": str(container.log_path),
-            "max_size": int(asked.get("max-size", settings.log_max_size)),
-            "max_file": int(asked.get("max-file", settings.log_max_file)),
-        }
 
     async def start(self, container: Container) -> None:
         """Raises NotModified, Conflict, StartFailed."""
@@ -111,6 +103,7 @@ class Lifecycle:
         state.timeline = [(step, at) for step, at in started.get("timeline", ())]
         container.ended.clear()
         self._parts.save(container)
+        self._health.begin(container)
 
     def adopt(self, container: Container, seen: dict[str, Any]) -> None:
         """Take over a process that a former engine started without writing so; ``seen`` is the list's entry."""
@@ -143,6 +136,7 @@ class Lifecycle:
         async with container.lock:
             if not container.state.running:
                 return
+            self._health.end(container)
             again = self._record_exit(container, exit_code, oom, finished_at)
             self._parts.save(container)
             lasted = max(0, finished_at - container.state.started_at) // 1_000_000_000
@@ -246,6 +240,11 @@ class Lifecycle:
         """Send a signal to its first process and tell; one that has just ended is no error."""
         with contextlib.suppress(ProcessLookupError):
             await self._parts.supervisor.call("signal", container=container.id, exec=None, signal=number, all=False)
+        if container.state.status == "paused":
+            # A frozen process doesn't act on a signal before it is let go.
+            thaw(container)
+            container.state.status = "running"
+            self._parts.save(container)
         self._parts.tell(container, "kill", signal=str(number))
 
     async def remove_locked(self, container: Container) -> None:

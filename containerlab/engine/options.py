@@ -11,12 +11,14 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from containerlab.engine.health import check_health
+from containerlab.engine.log_options import check_log
 from containerlab.engine.models import ContainerConfig, HostConfig, NetworkingConfig
 from containerlab.engine.restart import check_policy
 from containerlab.engine.signals import parse_signal
 from containerlab.errors import HostLacks, InvalidParameter, NoSuchNetwork
 
-__all__ = ["check_request", "network_mode"]
+__all__ = ["check_limits", "check_not_carried_out", "check_request", "network_mode"]
 
 _LATER = "It comes with a later release of this engine."
 
@@ -71,9 +73,7 @@ def network_mode(host: HostConfig) -> str:
 
 def check_request(config: ContainerConfig, host: HostConfig, networking: NetworkingConfig) -> list[str]:
     """Raise for what can't be granted; the warnings for what is granted with a difference."""
-    for field, (option, harmless) in _NOT_CARRIED_OUT.items():
-        if getattr(host, field) not in harmless:
-            raise InvalidParameter(f"{option} isn't carried out by this engine yet.", hint=_LATER)
+    check_not_carried_out(host)
     for check in _CHECKS:
         check(config, host)
     _check_endpoints(networking)
@@ -81,6 +81,13 @@ def check_request(config: ContainerConfig, host: HostConfig, networking: Network
     if network_mode(host) == "default":
         return ["The default network has loopback alone: this engine's bridges come with a later release."]
     return []
+
+
+def check_not_carried_out(host: HostConfig) -> None:
+    """Raise InvalidParameter, by its name, for an option that nothing here carries out."""
+    for field, (option, harmless) in _NOT_CARRIED_OUT.items():
+        if getattr(host, field) not in harmless:
+            raise InvalidParameter(f"{option} isn't carried out by this engine yet.", hint=_LATER)
 
 
 def _check_ports(config: ContainerConfig, host: HostConfig) -> None:
@@ -112,14 +119,7 @@ def _check_modes(config: ContainerConfig, host: HostConfig) -> None:
 
 
 def _check_log(config: ContainerConfig, host: HostConfig) -> None:
-    driver = host.log_config.type
-    if driver not in ("", "json-file", "none"):
-        raise InvalidParameter(
-            f"logger: no log driver named '{driver}' is registered", hint="This engine has json-file and none."
-        )
-    unknown = sorted(set(host.log_config.config) - {"max-size", "max-file"})
-    if unknown:
-        raise InvalidParameter(f"unknown log opt '{unknown[0]}' for json-file log driver")
+    check_log(host.log_config)
 
 
 def _check_runtime(config: ContainerConfig, host: HostConfig) -> None:
@@ -154,6 +154,7 @@ def _check_sysctl(name: str, host: HostConfig) -> None:
 
 
 def _check_values(config: ContainerConfig, host: HostConfig) -> None:
+    check_health(config.healthcheck)
     parse_signal(config.stop_signal)
     if not -1000 <= host.oom_score_adj <= 1000:
         raise InvalidParameter(f"Invalid value {host.oom_score_adj}, range for oom score adj is [-1000, 1000]")
@@ -166,6 +167,11 @@ def _check_values(config: ContainerConfig, host: HostConfig) -> None:
 
 
 def _check_resources(config: ContainerConfig, host: HostConfig) -> None:
+    check_limits(host)
+
+
+def check_limits(host: HostConfig) -> None:
+    """Raise InvalidParameter, in Docker's words, for limits that can't be (moby daemon/daemon_unix.go)."""
     if host.memory and host.memory < 6 << 20:
         raise InvalidParameter("Minimum memory limit allowed is 6MB")
     if host.memory_swap > 0 and not host.memory:

@@ -108,6 +108,11 @@ class ContainerTable:
         with self._database.transaction(durable=False) as conn:
             conn.execute("UPDATE containers SET state = ? WHERE id = ?", (msgspec.json.encode(state), container_id))
 
+    def save_record(self, record: ContainerRecord) -> None:
+        """Write what ``update`` has changed."""
+        with self._database.transaction(durable=False) as conn:
+            conn.execute("UPDATE containers SET record = ? WHERE id = ?", (msgspec.json.encode(record), record.id))
+
     def rename(self, container_id: str, name: str) -> None:
         """Write the name alone."""
         with self._database.transaction(durable=False) as conn:

@@ -14,6 +14,7 @@ from typing import Any
 
 from containerlab import __version__
 from containerlab.engine.image_views import list_view as image_view
+from containerlab.engine.log_options import DRIVERS
 from containerlab.engine.parts import Parts
 from containerlab.engine.sizes import sizes_of, tree_size
 from containerlab.engine.views import GRAPH_DRIVER, list_view
@@ -167,7 +168,7 @@ class System:
         return {"LayersSize": layers, "Images": images, "Containers": containers, "Volumes": volumes, "BuildCache": []}
 
 
-_LOG_DRIVERS = ["json-file", "none"]
+_LOG_DRIVERS = list(DRIVERS)
 
 
 def _volume(name: str, source: str, size: int) -> dict[str, Any]:

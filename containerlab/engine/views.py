@@ -76,7 +76,7 @@ def status_text(container: Container) -> str:
     """Docker's words of ``ps``: ``Up 3 minutes``, ``Exited (0) 2 hours ago``."""
     state = container.state
     if state.status == "running":
-        return f"Up {ago(state.started_at)}"
+        return f"Up {ago(state.started_at)}{_health_word(container)}"
     if state.status == "paused":
         return f"Up {ago(state.started_at)} (Paused)"
     if state.status == "restarting":
@@ -86,9 +86,17 @@ def status_text(container: Container) -> str:
     return {"created": "Created", "removing": "Removal In Progress", "dead": "Dead"}[state.status]
 
 
+def _health_word(container: Container) -> str:
+    if container.health is None:
+        return ""
+    return " (health: starting)" if container.health.status == "starting" else f" ({container.health.status})"
+
+
 def _state(container: Container) -> dict[str, Any]:
     state = container.state
+    health = {"Health": container.health.view()} if container.health is not None else {}
     return {
+        **health,
         "Status": state.status,
         "Running": container.active,
         "Paused": state.status == "paused",
