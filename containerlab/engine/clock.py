@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-__all__ = ["ZERO", "ago", "rfc3339"]
+__all__ = ["ZERO", "ago", "nanoseconds", "rfc3339"]
 
 ZERO = "0001-01-01T00:00:00Z"
 """Go's zero time, that Docker shows for a time that hasn't come."""
@@ -18,6 +18,17 @@ def rfc3339(nanoseconds: int) -> str:
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
     stamp = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{stamp}.{rest:09d}Z" if rest else f"{stamp}Z"
+
+
+def nanoseconds(stamp: str) -> int:
+    """The way back: RFC 3339 as nanoseconds since 1970, for comparing two; 0 for none. Raises ValueError."""
+    if not stamp:
+        return 0
+    whole, point, rest = stamp.partition(".")
+    fraction = rest[: len(rest) - len(rest.lstrip("0123456789"))] if point else ""
+    moment = datetime.fromisoformat(whole + rest[len(fraction) :])
+    seconds = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    return seconds * 1_000_000_000 + int(f"{fraction[:9]:0<9}")
 
 
 def ago(nanoseconds: int) -> str:
@@ -44,4 +55,4 @@ def ago(nanoseconds: int) -> str:
     ):
         if hours < limit:
             return f"{hours // unit} {name}"
-    return f"{hours // 8760} years"
+    return f"{seconds // 3600 // 8760} years"

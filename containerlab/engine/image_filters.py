@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from containerlab.engine.clock import nanoseconds
 from containerlab.engine.matching import check_names, label_matches
 from containerlab.engine.moments import moment
 from containerlab.errors import InvalidParameter
@@ -18,8 +19,8 @@ def pick(images: ImageStore, filters: dict[str, list[str]]) -> list[Image]:
     """The images that pass, newest first. Raises InvalidParameter, and NoSuchImage for ``before`` and ``since``."""
     check_names(filters, _FILTERS)
     dangling = _boolean(filters.get("dangling", []))
-    before = [images.resolve(ref).created for ref in filters.get("before", [])]
-    since = [images.resolve(ref).created for ref in filters.get("since", [])]
+    before = [nanoseconds(images.resolve(ref).created) for ref in filters.get("before", [])]
+    since = [nanoseconds(images.resolve(ref).created) for ref in filters.get("since", [])]
     until = [moment(value) for value in filters.get("until", [])]
     patterns = filters.get("reference", [])
 
@@ -28,15 +29,15 @@ def pick(images: ImageStore, filters: dict[str, list[str]]) -> list[Image]:
         return (
             (dangling is None or dangling is not bool(image.tags))
             and all(label_matches(labels, value) for value in filters.get("label", []))
-            and all(image.created < bound for bound in before)
-            and all(image.created > bound for bound in since)
+            and all(nanoseconds(image.created) < bound for bound in before)
+            and all(nanoseconds(image.created) > bound for bound in since)
             and all(moment(image.created) < bound for bound in until if image.created)
         )
 
     found = [image for image in images.list() if passes(image)]
     if patterns:
         found = [named for named in (_named(image, patterns) for image in found) if named.tags]
-    return sorted(found, key=lambda image: image.created, reverse=True)
+    return sorted(found, key=lambda image: nanoseconds(image.created), reverse=True)
 
 
 def _named(image: Image, patterns: list[str]) -> Image:

@@ -42,12 +42,12 @@ def check_names(filters: Mapping[str, Iterable[str]], allowed: Iterable[str]) ->
             raise InvalidParameter(f"invalid filter '{name}'", hint=f"Filters here: {', '.join(known)}.")
 
 
-_UNITS = {"s": 1, "m": 60, "h": 3600}
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
 
 
 def seconds(text: str) -> float:
     """A Go duration such as ``1h30m`` or ``10s`` as seconds; raises InvalidParameter."""
-    parts = re.findall(r"(\d+(?:\.\d+)?)([hms])", text)
+    parts = re.findall(r"([0-9]+(?:\.[0-9]+)?)(ns|us|µs|ms|h|m|s)", text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise InvalidParameter(f"invalid duration '{text}'", hint="Write it as 90s, 10m or 1h30m.")
     return sum(float(number) * _UNITS[unit] for number, unit in parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import datetime
 
@@ -15,10 +16,8 @@ def moment(value: str) -> float:
 
     Raises InvalidParameter.
     """
-    try:
+    if re.fullmatch(r"-?[0-9]+(\.[0-9]*)?", value):
         return float(value)
-    except ValueError:
-        pass
     try:
         return datetime.fromisoformat(value).timestamp()
     except ValueError:

@@ -18,7 +18,7 @@ def parse_signal(word: str, default: int = signal.SIGTERM) -> int:
     """The signal's number; ``default`` for an empty word. Raises InvalidParameter in Docker's words."""
     if not word:
         return default
-    if word.isdigit():
+    if word.isascii() and word.isdigit():
         number = int(word)
         if 1 <= number <= signal.SIGRTMAX:
             return number
