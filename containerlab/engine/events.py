@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from containerlab.engine.matching import label_matches, word_matches
+from containerlab.errors import InvalidReference
+from containerlab.images import Reference
 
 __all__ = ["Events", "Subscription"]
 
@@ -113,12 +115,12 @@ class Events:
     ) -> Subscription:
         """Registered when this returns; the kept events since ``since`` come first; it ends at ``until``.
 
-        Times are seconds since 1970. Without ``since`` a past ``until`` ends at once, as in Docker.
+        Times are seconds since 1970. ``until`` alone replays all that is kept up to it, as in Docker.
         """
         subscription = Subscription(self, until, filters or {})
-        if since is not None:
+        if since is not None or until is not None:
             for event in self._kept:
-                if event["timeNano"] >= since * 1e9:
+                if event["timeNano"] >= (since or 0) * 1e9:
                     subscription.offer(event)
         self._subscriptions.add(subscription)
         return subscription
@@ -144,7 +146,7 @@ def matches(event: Event, filters: dict[str, list[str]]) -> bool:
         "type": lambda value: kind == value,
         # ``exec_start: sh`` and ``health_status: healthy`` are found by their first word too.
         "event": lambda value: value in (action, action.partition(":")[0]),
-        "container": lambda value: kind == "container" and _is_actor(value, actor["ID"], names),
+        "container": lambda value: kind == "container" and _is_actor(value, names),
         "image": lambda value: _is_image(value, kind, actor["ID"], attributes),
         "scope": lambda value: event["scope"] == value,
     }
@@ -155,16 +157,23 @@ def matches(event: Event, filters: dict[str, list[str]]) -> bool:
         elif name in tests:
             if not any(tests[name](value) for value in values):
                 return False
-        elif not any(kind == name and value in names for value in values):
+        elif not any(kind == name and _is_actor(value, names) for value in values):
             return False
     return True
 
 
-def _is_actor(value: str, actor_id: str, names: set[str]) -> bool:
-    return value in names or (len(value) >= 1 and actor_id.startswith(value))
+def _is_actor(value: str, names: set[str]) -> bool:
+    """Docker's fuzzy match (moby daemon/events/filter.go): what the id or the name begins with."""
+    return any(name.startswith(value) for name in names)
 
 
 def _is_image(value: str, kind: str, actor_id: str, attributes: dict[str, str]) -> bool:
     shown = attributes.get("name", "") if kind == "image" else attributes.get("image", "")
-    known = {shown, shown.partition(":")[0]} | ({actor_id} if kind == "image" else set())
-    return word_matches(value, known)
+    return word_matches(value, {shown, _without_tag(shown)} | ({actor_id} if kind == "image" else set()))
+
+
+def _without_tag(image: str) -> str:
+    try:
+        return Reference.parse(image).familiar_name()
+    except InvalidReference:
+        return image
