@@ -19,7 +19,7 @@ def tweak(default: Iterable[str], known: Iterable[str], add: list[str], drop: li
     Raises InvalidParameter for a name that isn't one.
     """
     order = list(known)
-    added, dropped = normalised(add, order), normalised(drop, order)
+    added, dropped = normalised(add, order), normalised(drop, order, "CapDrop")
     if "ALL" in added:
         granted = set(order) - dropped
     elif "ALL" in dropped:
@@ -29,14 +29,14 @@ def tweak(default: Iterable[str], known: Iterable[str], add: list[str], drop: li
     return [name for name in order if name in granted]
 
 
-def normalised(names: list[str], known: Iterable[str]) -> set[str]:
-    """The names with their prefix, ``ALL`` as it is. Raises InvalidParameter for one that isn't one."""
+def normalised(names: list[str], known: Iterable[str], field: str = "CapAdd") -> set[str]:
+    """The names with their prefix, ``ALL`` as it is. Raises InvalidParameter, in Docker's words, for one that isn't."""
     order = frozenset(known)
     result = set()
     for name in names:
         upper = name.upper()
         full = upper if upper == "ALL" or upper.startswith("CAP_") else f"CAP_{upper}"
         if full != "ALL" and full not in order:
-            raise InvalidParameter(f'invalid capability: "{name}"')
+            raise InvalidParameter(f'invalid {field}: unknown capability: "{full}"')
         result.add(full)
     return result

@@ -16,7 +16,10 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def merge(asked: ContainerConfig, image: ContainerConfig) -> ContainerConfig:
-    """The request's word wins, the image's fills the rest; raises InvalidParameter where nothing is to be run."""
+    """The request's word wins, the image's fills the rest; raises InvalidParameter where nothing is to be run.
+
+    SHELL and ONBUILD are a build's alone, and stay the image's.
+    """
     entrypoint, cmd = _commands(asked, image)
     if not entrypoint and not cmd:
         raise InvalidParameter("no command specified", hint="Name a command after the image, or give the image a CMD.")
@@ -31,10 +34,7 @@ def merge(asked: ContainerConfig, image: ContainerConfig) -> ContainerConfig:
         working_dir=asked.working_dir or image.working_dir,
         volumes={**image.volumes, **asked.volumes},
         stop_signal=asked.stop_signal or image.stop_signal,
-        stop_timeout=image.stop_timeout if asked.stop_timeout is None else asked.stop_timeout,
         healthcheck=_health(asked.healthcheck, image.healthcheck),
-        shell=image.shell if asked.shell is None else asked.shell,
-        on_build=image.on_build if asked.on_build is None else asked.on_build,
     )
 
 
