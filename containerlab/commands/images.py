@@ -7,6 +7,7 @@ __all__ = ["history_command", "images_command", "rmi_command", "tag_command"]
 from typing import Any
 
 import click
+import docker.errors
 
 from containerlab.commands import formats
 from containerlab.commands.context import Context, pass_context
@@ -125,16 +126,25 @@ def tag_command(context: Context, source: str, target: str) -> Result:
 
 
 @click.command("rmi", help="Remove images: a tag, and with its last tag the layers nobody else uses.")
-@click.option("-f", "--force", is_flag=True, help="Also when a stopped container was made from it.")
+@click.option(
+    "-f", "--force", is_flag=True, help="Also when a stopped container stands on it; a missing one is no error."
+)
 @click.option("--no-prune", is_flag=True, help="Keep untagged parents.")
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @pass_context
 def rmi_command(context: Context, force: bool, no_prune: bool, images: tuple[str, ...]) -> Result:
     told: list[str] = []
 
-    def remove(name: str) -> None:
-        for change in context.client.api.remove_image(name, force=force, noprune=no_prune) or []:
+    def remove(name: str) -> bool:
+        try:
+            changes = context.client.api.remove_image(name, force=force, noprune=no_prune)
+        except docker.errors.ImageNotFound:
+            if not force:
+                raise
+            return False
+        for change in changes or []:
             told.extend(f"{action}: {what}" for action, what in change.items())
+        return True
 
     each(context, images, remove)
     return Lines(told)

@@ -7,11 +7,19 @@ all below it. Two images share a layer exactly when they share its chain ID; the
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 __all__ = ["ImageLayers", "Layer", "Sharing", "read_sharing"]
+
+# Instructions that write to the image's configuration alone (Dockerfile reference).
+_NOTING = frozenset(
+    {"ARG", "CMD", "ENTRYPOINT", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "MAINTAINER", "ONBUILD", "SHELL"}
+    | {"STOPSIGNAL", "USER", "VOLUME"}
+)
+_COPIED = re.compile(r"^(ADD|COPY) (?:file|dir|multi):[0-9a-f]{64} in (.*)$")
 
 
 @dataclass(frozen=True)
@@ -90,8 +98,8 @@ def chain_ids(diff_ids: Sequence[str]) -> list[str]:
 def read_sharing(client: Any, names: Iterable[str]) -> Sharing:
     """Read the layers of the images ``names`` through docker-py.
 
-    Sizes and instructions come from the image's history, whose entries that made no layer are left out.
-    The classic API marks those by size 0 alone, so where the counts differ only sized entries are paired.
+    Sizes and instructions come from the image's history. The classic API doesn't say which of its entries made a layer,
+    so those are left out whose instruction only notes something (CMD, ENV, …).
     """
     return Sharing(tuple(_image(client, name) for name in names))
 
@@ -99,22 +107,35 @@ def read_sharing(client: Any, names: Iterable[str]) -> Sharing:
 def _image(client: Any, name: str) -> ImageLayers:
     details = client.api.inspect_image(name)
     chain = chain_ids(details["RootFS"].get("Layers") or [])
-    entries = list(reversed(client.api.history(name)))
-    sized = [entry for entry in entries if entry["Size"] > 0]
-    made = entries if len(entries) == len(chain) else sized
-    # Layers of no size at all (an empty RUN) leave fewer sized entries than layers: the newest pair up first.
-    padding: list[dict[str, Any]] = [{"Size": 0, "CreatedBy": ""}] * max(0, len(chain) - len(made))
-    pairs = zip(chain, (padding + made)[-len(chain) :] if chain else [], strict=True)
+    made = _makers(list(reversed(client.api.history(name))), len(chain))
     return ImageLayers(
-        name, tuple(Layer(chain_id, entry["Size"], _instruction(entry["CreatedBy"])) for chain_id, entry in pairs)
+        name,
+        tuple(
+            Layer(chain_id, entry["Size"], _instruction(entry["CreatedBy"]))
+            for chain_id, entry in zip(chain, made, strict=True)
+        ),
     )
 
 
+def _makers(entries: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+    """The ``count`` history entries that made layers, base first."""
+    making = [entry for entry in entries if _instruction(entry["CreatedBy"]).split(" ")[0] not in _NOTING]
+    # WORKDIR makes a layer only where it made the folder, and then one without a size too.
+    without_workdir = [entry for entry in making if not _instruction(entry["CreatedBy"]).startswith("WORKDIR")]
+    sized = [entry for entry in entries if entry["Size"] > 0]
+    for candidates in (entries, making, without_workdir, sized):
+        if len(candidates) == count:
+            return candidates
+    # A history that doesn't fit its layers: the newest pair up first.
+    padding: list[dict[str, Any]] = [{"Size": 0, "CreatedBy": ""}] * max(0, count - len(sized))
+    return (padding + sized)[-count:] if count else []
+
+
 def _instruction(created_by: str) -> str:
-    """The Dockerfile's own words: without the shell that the classic builder writes in front."""
+    """The Dockerfile's own words: without the shell and the digests that the classic builder writes."""
     words = created_by.removeprefix("/bin/sh -c ").strip()
     if words.startswith("#(nop)"):
-        return " ".join(words.removeprefix("#(nop)").split())
-    if created_by.startswith("/bin/sh -c "):
+        words = " ".join(words.removeprefix("#(nop)").split())
+    elif created_by.startswith("/bin/sh -c "):
         return f"RUN {words}"
-    return words
+    return _COPIED.sub(r"\1 \2", words)

@@ -209,6 +209,7 @@ def test_images_history_tag_and_rmi(verb: Verb, name: str) -> None:
     assert verb(f"rmi {name}:two").lines == [f"Untagged: {name}:two"]
     with pytest.raises(NoSuchImage):
         verb(f"rmi {name}:two")
+    assert verb(f"rmi -f {name}:two").lines == []
 
 
 def test_info_and_version_speak_of_the_engine(verb: Verb) -> None:

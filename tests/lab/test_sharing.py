@@ -41,5 +41,30 @@ def test_a_layer_without_size_is_still_a_layer() -> None:
     assert [(layer.created_by, layer.size) for layer in layers] == [("ADD rootfs /", 2_000_000), ("RUN true", 0)]
 
 
+def test_a_deletion_is_a_layer_of_no_size_among_entries_that_made_none() -> None:
+    client = ScriptedClient(
+        bloated=(
+            ["sha256:base", "sha256:big", "sha256:whiteout"],
+            [
+                ("ADD rootfs /", 2_000_000),
+                ('/bin/sh -c #(nop)  CMD ["sh"]', 0),
+                ("/bin/sh -c make /big", 20_000_000),
+                ("/bin/sh -c rm /big", 0),
+            ],
+        )
+    )
+    layers = read_sharing(client, ["bloated"]).images[0].layers
+    assert [(layer.created_by, layer.size) for layer in layers] == [
+        ("ADD rootfs /", 2_000_000),
+        ("RUN make /big", 20_000_000),
+        ("RUN rm /big", 0),
+    ]
+
+
+def test_a_copy_is_shown_without_the_digest_of_its_source() -> None:
+    client = ScriptedClient(copied=(["sha256:a"], [(f"/bin/sh -c #(nop) COPY file:{'0f' * 32} in /app.py ", 20)]))
+    assert read_sharing(client, ["copied"]).images[0].layers[0].created_by == "COPY /app.py"
+
+
 def test_an_image_of_no_layers_has_no_size() -> None:
     assert read_sharing(CLIENT, ["scratch"]).images[0].size == 0
