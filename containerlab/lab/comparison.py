@@ -20,8 +20,10 @@ __all__ = ["Comparison", "compare"]
 
 _PROBE = (
     "cat /proc/sys/kernel/random/boot_id; uname -r; grep MemTotal /proc/meminfo | tr -dc '0-9\\n';"
-    " ls -d /proc/[0-9]* | wc -l"
+    " set -- /proc/[0-9]*; echo $#"
 )
+
+_NOT_MEASURED = "not measured"
 
 
 @dataclass(frozen=True)
@@ -92,31 +94,48 @@ class Comparison:
         if name == "container":
             return "none: a process of the host's kernel" if self.shares_kernel else "not the host's kernel"
         if isinstance(self.inside["vm"], Missing):
-            return f"not measured: {self.inside['vm'].reason}"
+            return _NOT_MEASURED
         return {"kvm": "hardware (KVM)", "tcg": "emulated processor (QEMU TCG)"}[self.accel or "tcg"]
 
     def _vm_startup(self) -> str:
         words = _startup_cell(self.startup["vm"])
         if self.accel == "tcg" and isinstance(self.slowdown, float):
-            words += f", on a processor emulated {self.slowdown:.0f} times slower than the host's"
+            words += f"; on this emulated processor a loop takes {self.slowdown:.0f} times as long as on the host's"
         return words
 
     def _isolation(self, name: str) -> str:
         seen = self.inside[name]
         if isinstance(seen, Missing):
-            return f"not measured: {seen.reason}"
+            return _NOT_MEASURED
         same = "the host's kernel boot" if seen.boot_id == self.host["boot_id"] else "a kernel boot of its own"
-        return f"runs on {same}; sees {seen.processes} processes"
+        others = seen.processes - 1
+        return f"runs on {same}; sees {others or 'no'} other process{'es' * (others != 1)}"
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """What wasn't measured, and why: ``startup_ms.vm`` to a sentence."""
+        groups = {"startup_ms": self.startup, "memory_mb": self.memory, "disk_mb": self.disk}
+        return {
+            f"{group}.{name}": value.reason
+            for group, values in groups.items()
+            for name, value in values.items()
+            if isinstance(value, Missing)
+        }
+
+    def _note(self) -> str:
+        """The reasons, each once."""
+        return " ".join(f"Not measured: {reason}" for reason in dict.fromkeys(self.missing.values()))
 
     def __str__(self) -> str:
-        return str(self.table)
+        return "\n\n".join(filter(None, [str(self.table), self._note()]))
 
     def __repr__(self) -> str:
         return f"<Comparison of {self.image} as container and as virtual machine>"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         caption = html.escape(f"{self.image} as a container and as a virtual machine, measured on this host")
-        body = f"<figcaption>{caption}</figcaption>{self.table.to_html()}"
+        note = f"<p>{html.escape(self._note())}</p>" if self.missing else ""
+        body = f"<figcaption>{caption}</figcaption>{self.table.to_html()}{note}"
         return {
             "text/html": f'<figure class="cl-figure"><style>{css("cl-figure")}</style>{body}</figure>',
             "text/plain": str(self),
@@ -129,18 +148,12 @@ class Comparison:
         }
         if "vm" in startup:
             startup["vm"]["accel"] = self.accel
-        groups = {"startup_ms": self.startup, "memory_mb": self.memory, "disk_mb": self.disk}
         return {
             "image": self.image,
             "startup_ms": startup,
             "memory_mb": {n: round(m.used / 1e6, 3) for n, m in self.memory.items() if isinstance(m, Memory)},
             "disk_mb": {n: round((d.image + d.instance) / 1e6, 3) for n, d in self.disk.items() if isinstance(d, Disk)},
-            "not_measured": {
-                f"{group}.{name}": value.reason
-                for group, values in groups.items()
-                for name, value in values.items()
-                if isinstance(value, Missing)
-            },
+            "not_measured": self.missing,
         }
 
 
@@ -189,7 +202,7 @@ def _inside(client: Any, image: str, runtime: str | None) -> Inside | Missing:
 
 
 def _or_missing(value: Any, show: Any) -> str:
-    return f"not measured: {value.reason}" if isinstance(value, Missing) else str(show(value))
+    return _NOT_MEASURED if isinstance(value, Missing) else str(show(value))
 
 
 def _assigned(cost: Memory) -> str:
@@ -198,5 +211,5 @@ def _assigned(cost: Memory) -> str:
 
 def _startup_cell(sample: Sample | Missing) -> str:
     if isinstance(sample, Missing):
-        return f"not measured: {sample.reason}"
+        return _NOT_MEASURED
     return f"{plots.duration(sample.median)} (median of {sample.n})"

@@ -157,10 +157,7 @@ def memory(client: Any, image: str, runtime: str | None = None) -> Memory | Miss
         return Missing(_reason(failure))
     try:
         if not _ready(container):
-            container.reload()
-            return Missing(
-                f"the server ended with exit code {container.attrs['State']['ExitCode']} before it was ready"
-            )
+            return Missing(_last_words(container, "the server ended before it was ready"))
         return _host_cost(client, container, runtime)
     finally:
         container.remove(force=True)
@@ -168,6 +165,12 @@ def memory(client: Any, image: str, runtime: str | None = None) -> Memory | Miss
 
 def _ready(container: Any) -> bool:
     return any(line.strip() == b"ready" for line in container.logs(stream=True, follow=True))
+
+
+def _last_words(container: Any, otherwise: str) -> str:
+    """Why it ended: what it, or the machine's launcher, wrote to stderr."""
+    said = container.logs(stdout=False, stderr=True).decode(errors="replace").split()
+    return " ".join(said) or otherwise
 
 
 def _host_cost(client: Any, container: Any, runtime: str | None) -> Memory:
@@ -202,7 +205,7 @@ def vm_facts(client: Any, image: str) -> dict[str, Any] | Missing:
         return Missing(_reason(failure))
     try:
         if not _ready(container):
-            return Missing("the virtual machine ended before its program began")
+            return Missing(_last_words(container, "the virtual machine ended before its program began"))
         facts: dict[str, Any] = lab_get(client, f"/containerlab/containers/{container.id}/memory")
         return facts
     finally:
@@ -227,6 +230,6 @@ def _loop_seconds(client: Any, image: str, turns: int, runtime: str | None) -> f
 
 def _reason(failure: Exception) -> str:
     if isinstance(failure, ContainerError):
-        said = (failure.stderr or b"").decode(errors="replace").strip().splitlines()
-        return said[-1] if said else f"it ended with exit code {failure.exit_status}"
+        said = (failure.stderr or b"").decode(errors="replace").split()
+        return " ".join(said) or f"it ended with exit code {failure.exit_status}"
     return str(getattr(failure, "explanation", None) or failure)
