@@ -9,6 +9,7 @@ from containerlab.lab.diagrams import layer_sharing, stacks
 from containerlab.lab.figure import Figure, Table
 from containerlab.lab.sharing import Sharing, read_sharing
 from containerlab.lab.timeline import timeline
+from containerlab.lab.views import two_views
 
 __all__ = [
     "Comparison",
@@ -21,4 +22,5 @@ __all__ = [
     "read_sharing",
     "stacks",
     "timeline",
+    "two_views",
 ]
