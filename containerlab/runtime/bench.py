@@ -115,7 +115,6 @@ def _container(spec: dict[str, Any], bundle: str, null: int, driver: cgroups.Dri
     rules = spec["linux"]["resources"]["devices"] if driver.can_filter_devices else None
     cgroup = driver.create(f"bench-{os.getpid()}-{turn}", {}, devices=rules)
     try:
-        cgroups.warm()
         before = time.perf_counter_ns()
         starting = spawn(spec, bundle, (null, null, null), cgroup)
         answer = None

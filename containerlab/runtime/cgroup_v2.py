@@ -42,6 +42,12 @@ class CgroupV2(Cgroup):
     def path(self) -> str:
         return self.paths["unified"]
 
+    @property
+    def clone_fd(self) -> int | None:
+        if self._clone_fd is None:
+            self._clone_fd = os.open(self.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        return self._clone_fd
+
     def update(self, resources: Resources) -> None:
         for part, values in resources.items():
             if part == "devices" or not values:

@@ -46,6 +46,7 @@ class Cgroup(ABC):
     def __init__(self, paths: Mapping[str, str]) -> None:
         self.paths = dict(paths)
         self._join_fds: list[int] = []
+        self._clone_fd: int | None = None
 
     @property
     def directories(self) -> list[str]:
@@ -70,9 +71,17 @@ class Cgroup(ABC):
             self._join_fds = opened
         return self._join_fds
 
+    @property
+    def clone_fd(self) -> int | None:
+        """For clone3's CLONE_INTO_CGROUP the directory, opened and closed as ``join_fds``; None but on v2."""
+        return None
+
     def close(self) -> None:
-        """Closes ``join_fds``; the group stays."""
+        """Closes ``join_fds`` and ``clone_fd``; the group stays."""
         descriptors, self._join_fds = self._join_fds, []
+        if self._clone_fd is not None:
+            descriptors.append(self._clone_fd)
+            self._clone_fd = None
         _close_all(descriptors)
 
     def pids(self) -> list[int]:
@@ -290,8 +299,8 @@ def warm() -> int:
 
     Moving a process takes a host-wide lock whose first writer waits for an RCU grace period, 5 to 20 ms; for about
     10 ms after that the lock is cheap. One move of the caller from its own group to the same group pays the wait ahead
-    of a start. Only v2 needs it: on v1 a container joins without that lock (``CgroupV1.join_file``). Returns the
-    nanoseconds that it took; 0 where nothing can be written.
+    of a start. Only an exec on v2 needs it: elsewhere that lock isn't taken (``CgroupV1.join_file``, ``clone_fd``).
+    Returns the nanoseconds that it took; 0 where nothing can be written.
     """
     begun = time.monotonic_ns()
     try:

@@ -6,6 +6,7 @@ readable; it reaps ``Starting.pid`` whatever the answer is.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -25,10 +26,14 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class CgroupMembership(Protocol):
-        """What this room needs of a cgroup: open write descriptors of the files by which it is joined."""
+        """What this room needs of a cgroup: open write descriptors of the files by which it is joined, and, on v2, one
+        of its directory, in which a process can be born."""
 
         @property
         def join_fds(self) -> list[int]: ...
+
+        @property
+        def clone_fd(self) -> int | None: ...
 
 
 __all__ = ["Failed", "StageError", "Started", "Starting", "clone_child", "spawn"]
@@ -123,15 +128,21 @@ def spawn(
     except (ValueError, KeyError, TypeError) as error:
         raise StageError("clone", 22, f"config.json: {error}", bundle) from error
     flags = plan.clone_flags | signal.SIGCHLD
+    if cgroup is not None and cgroup.clone_fd is not None:
+        plan.join_fds = []
+        with contextlib.suppress(StageError):
+            return clone_child(lambda report: init.run(plan, stdio, report), flags, request, cgroup.clone_fd)
+        # No clone3 under this host's seccomp filter; whatever else was in its way, the plain way has words for it.
+        plan.join_fds = join_fds
     return clone_child(lambda report: init.run(plan, stdio, report), flags, request)
 
 
-def clone_child(main: Callable[[Report], NoReturn], flags: int, request_ns: int) -> Starting:
-    """The clone itself, and the pair over which the child reports."""
+def clone_child(main: Callable[[Report], NoReturn], flags: int, request_ns: int, cgroup: int | None = None) -> Starting:
+    """The clone itself, into ``cgroup`` if given, and the pair over which the child reports."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
     try:
         with blocked_signals():
-            pid = syscalls.fork_with(flags)
+            pid = syscalls.fork_with(flags, cgroup)
             if pid == 0:
                 init.child(main, theirs.fileno(), request_ns)
     except OSError as error:

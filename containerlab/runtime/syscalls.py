@@ -102,13 +102,21 @@ def _error(path: _Path | None = None) -> OSError:
     return OSError(number, os.strerror(number), os.fsdecode(path))
 
 
-def fork_with(flags: int) -> int:
+def fork_with(flags: int, cgroup: int | None = None) -> int:
     """clone(2) without a new stack: a fork with namespaces. 0 in the child, its pid in the parent.
 
+    With ``cgroup``, the descriptor of a cgroup v2 directory, clone3(2): the child is born in that group.
     Runs no ``os.register_at_fork`` hook and no pthread_atfork handler, so the caller must have one thread only,
     and the child may do no more than the plain steps up to exec or ``os._exit``.
     """
-    pid: int = _clone(_number["clone"], flags, None, None, None, None)
+    pid: int
+    if cgroup is None:
+        pid = _clone(_number["clone"], flags, None, None, None, None)
+    else:
+        # struct clone_args: flags, three pointers, exit_signal, stack, its size, tls, set_tid, its size, cgroup.
+        words = (flags & ~c.CSIGNAL | c.CLONE_INTO_CGROUP, 0, 0, 0, flags & c.CSIGNAL, 0, 0, 0, 0, 0, cgroup)
+        arguments = ctypes.create_string_buffer(struct.pack("=11Q", *words), 88)
+        pid = _clone(435, ctypes.addressof(arguments), 88, None, None, None)
     if pid < 0:
         raise _error()
     return pid
