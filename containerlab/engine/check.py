@@ -54,7 +54,7 @@ async def repair(parts: Parts) -> list[str]:
         ):
             await asyncio.to_thread(parts.images.remove, image.id)
             done.append(f"removed the image {image.id}: files of a layer are missing")
-    pruned = await asyncio.to_thread(parts.images.layers.prune)
+    pruned = await asyncio.to_thread(parts.images.prune_layers)
     return done + [f"removed the layer {chain}: no image needs it" for chain in pruned]
 
 

@@ -92,7 +92,7 @@ class Images:
             for tag in image.tags:
                 await self._untag(image, tag, told)
             await self._delete(image, told)
-        await asyncio.to_thread(self._parts.images.layers.prune)
+        await asyncio.to_thread(self._parts.images.prune_layers)
         return {"ImagesDeleted": told or None, "SpaceReclaimed": max(0, before - self._disk())}
 
     async def pull(self, ref: str, emit: Callable[[dict[str, Any]], None]) -> None:

@@ -18,6 +18,7 @@ from containerlab.database import Database
 from containerlab.errors import ContainerlabError, InvalidParameter, InvalidReference, NoSuchImage, NotFound
 from containerlab.images.config import ImageConfig, encode, parse_config
 from containerlab.images.content import ContentStore
+from containerlab.images.kept import Kept, LayerBlob, Origin, RepoDigest
 from containerlab.images.layer import chain_id
 from containerlab.images.layers import LayerStore
 from containerlab.images.limits import CONFIG_BYTES, Limits
@@ -45,13 +46,17 @@ _ID_PREFIX = re.compile(r"(?:sha256:)?([a-f0-9]{1,64})")
 
 
 class Image(msgspec.Struct, frozen=True):
-    """One image. ``chain_ids`` and ``diff_ids`` are base first, ``tags`` sorted, ``size`` in bytes."""
+    """One image. ``chain_ids`` and ``diff_ids`` are base first, ``tags`` sorted, ``size`` in bytes.
+
+    ``digests`` are its names by digest, of the registries that it was pulled from or pushed to.
+    """
 
     id: str
     config: ImageConfig
     chain_ids: list[str]
     tags: list[Reference]
     size: int
+    digests: list[RepoDigest] = []
 
     @property
     def diff_ids(self) -> list[str]:
@@ -80,7 +85,8 @@ class ImageStore:
         self.layers = LayerStore(database, store_folder, limits=limits)
         database.ensure(_TABLES)
         self.content = ContentStore(store_folder / "content", store_folder / "tmp")
-        self._forget_orphans()
+        self.kept = Kept(database)
+        self._sweep_blobs()
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -119,6 +125,9 @@ class ImageStore:
 
     def _by_reference(self, reference: Reference) -> Image | None:
         if reference.digest:
+            named = self.kept.find(reference.name(), reference.digest)
+            if named is not None:
+                return self.get(named)
             found = self._database.rows("SELECT * FROM images WHERE id = ?", reference.digest)
             names = {tag.name() for tag in self._tags(reference.digest)}
             return self._image(found[0]) if found and reference.name() in names else None
@@ -161,22 +170,52 @@ class ImageStore:
 
         Raises ``InvalidParameter`` when the config's diff IDs aren't those of the layers.
         """
+        return self.register(encode(config), chain, ref)
+
+    def register(
+        self, config: bytes, chain: str | None, ref: Reference | str | None = None, *, origin: Origin | None = None
+    ) -> Image:
+        """The same for a config blob as it came, with what came beside it.
+
+        Raises ``InvalidParameter``, and ``BadArchive`` for a blob that is no image's config.
+        """
         layers = self.layers.chain(chain)
-        if config.rootfs.diff_ids != [layer.diff_id for layer in layers]:
+        if parse_config(config).rootfs.diff_ids != [layer.diff_id for layer in layers]:
             raise InvalidParameter("the image config lists other layers than those it is made of")
-        self.layers.settle(chain)
+        origin = origin or Origin()
         size = sum(layer.size for layer in layers)
         with self._lock:
-            image_id = self.content.put(encode(config))
+            # Blobs that no row needs yet are safe from a sweep as long as the lock is held.
+            for digest, file in origin.files.items():
+                self.content.adopt(digest, file)
+            self.layers.settle(chain)
+            manifest = self.content.put(origin.manifest) if origin.manifest else ""
+            image_id = self.content.put(config)
             try:
                 with self._database.transaction(durable=True) as transaction:
                     transaction.execute("INSERT OR IGNORE INTO images VALUES (?, ?, ?)", (image_id, chain, size))
+                    self.kept.add(transaction, image_id, origin, manifest)
                     if ref is not None:
                         _tag(transaction, image_id, ref)
             except sqlite3.IntegrityError:
-                self.content.remove(image_id)
+                self._sweep_blobs()
                 raise NotFound(f"no such layer: {chain}") from None  # removed meanwhile
             return self.get(image_id)
+
+    def keep_layer(self, blob: LayerBlob, file: Path) -> None:
+        """Keep the verified archive of a layer that is there, taking ``file`` by rename."""
+        with self._lock:
+            self.content.adopt(blob.digest, file)
+            with self._database.transaction(durable=False) as transaction:
+                self.kept.add_layer(transaction, blob)
+
+    def keep_origin(self, image_id: str, origin: Origin) -> None:
+        """Note what an image was sent as: its manifest and its name by digest. Raises ``NoSuchImage``."""
+        with self._lock:
+            self.get(image_id)
+            manifest = self.content.put(origin.manifest) if origin.manifest else ""
+            with self._database.transaction(durable=True) as transaction:
+                self.kept.add(transaction, image_id, origin, manifest)
 
     def tag(self, image_id: str, ref: Reference | str) -> None:
         """Give an image a name, taken from the image that had it. Raises ``NoSuchImage``, ``InvalidReference``."""
@@ -192,18 +231,32 @@ class ImageStore:
             if not done.rowcount:
                 raise NoSuchImage(reference.familiar())
 
+    def untag_digest(self, name: RepoDigest) -> None:
+        """Take a name by digest away; the image stays."""
+        with self._lock, self._database.transaction(durable=True) as transaction:
+            self.kept.drop_name(transaction, name)
+
     def remove(self, image_id: str) -> _ChainIds:
         """Remove an image, its names, and the layers that nothing else needs; gives their chain IDs, top first."""
         image = self.get(image_id)
 
         def forget(transaction: sqlite3.Connection) -> _ChainIds:
             transaction.execute("DELETE FROM images WHERE id = ?", (image_id,))
-            return self.layers.forget(image.chain_id, transaction)
+            gone = self.layers.forget(image.chain_id, transaction)
+            self.kept.drop_layers(transaction)
+            return gone
 
         with self._lock:
             gone = self.layers.removal(forget)
             self._configs.pop(image_id, None)
-            self.content.remove(image_id)
+            self._sweep_blobs()
+        return gone
+
+    def prune_layers(self) -> _ChainIds:
+        """Remove every layer that no image, child or pin needs, and what was kept for it; gives their chain IDs."""
+        with self._lock:
+            gone = self.layers.prune()
+            self._sweep_blobs()
         return gone
 
     # -- upkeep ----------------------------------------------------------------------------------
@@ -211,9 +264,7 @@ class ImageStore:
     def check(self) -> _Problems:
         """What is wrong, a sentence each: every row has its files, every file its row. Changes nothing."""
         problems = self.layers.check()
-        known = set()
         for row in self._database.rows("SELECT * FROM images"):
-            known.add(row["id"])
             try:
                 image = self._image(row, fresh=True)
             except ContainerlabError as error:
@@ -221,16 +272,16 @@ class ImageStore:
                 continue
             if image.chain_id != row["chain_id"]:
                 problems.append(f"image {row['id']}: its config names other layers than its row")
-        for digest in self.content.digests():
-            if digest not in known:
-                problems.append(f"blob {digest}: no image needs it")
-        return problems
+        needed, found = self.kept.needed(), set(self.content.digests())
+        problems += [f"blob {digest}: no image needs it" for digest in sorted(found - needed)]
+        return problems + [f"blob {digest}: it is missing" for digest in sorted(needed - found)]
 
-    def _forget_orphans(self) -> None:
-        """Config blobs whose row never came, or went first."""
-        known = {row["id"] for row in self._database.rows("SELECT id FROM images")}
-        for digest in sorted(self.content.digests()):
-            if digest not in known:
+    def _sweep_blobs(self) -> None:
+        """Remove the blobs whose rows went, or never came."""
+        with self._lock:
+            with self._database.transaction(durable=False) as transaction:
+                self.kept.drop_layers(transaction)
+            for digest in sorted(set(self.content.digests()) - self.kept.needed()):
                 self.content.remove(digest)
 
     # -- rows to images --------------------------------------------------------------------------
@@ -242,7 +293,7 @@ class ImageStore:
         chains: _ChainIds = []
         for diff_id in config.rootfs.diff_ids:
             chains.append(chain_id(chains[-1] if chains else None, diff_id))
-        return Image(row["id"], config, chains, self._tags(row["id"]), row["size"])
+        return Image(row["id"], config, chains, self._tags(row["id"]), row["size"], self.kept.names(row["id"]))
 
     def _tags(self, image_id: str) -> _Tags:
         rows = self._database.rows("SELECT reference FROM tags WHERE image_id = ? ORDER BY reference", image_id)
