@@ -17,6 +17,9 @@
     ├── BuildFailed                  500  a step of a build ended with an error; knows line and exit code
     ├── BadArchive                   400  a tar stream that lies, or that would write outside its root
     ├── StorageFull                  507  no space is left where the store lives
+    ├── RegistryError                500  a registry that can't be reached, or whose answer can't be used
+    │   ├── NotInRegistry            404  it has no such image, or doesn't show it to this account
+    │   └── LoginRefused             401  it doesn't know the account
     ├── EngineUnreachable            503  no engine answers, and none could be started
     └── UsageError                     -  a front end's verb or option that doesn't exist
 
@@ -38,12 +41,15 @@ __all__ = [
     "HostLacks",
     "InvalidParameter",
     "InvalidReference",
+    "LoginRefused",
     "NoSuchContainer",
     "NoSuchExec",
     "NoSuchImage",
     "NoSuchNetwork",
     "NotFound",
+    "NotInRegistry",
     "NotModified",
+    "RegistryError",
     "StartFailed",
     "StorageFull",
     "UsageError",
@@ -200,6 +206,22 @@ class StorageFull(ContainerlabError):
     """No space (or no quota) is left where the store lives."""
 
     status = 507
+
+
+class RegistryError(ContainerlabError):
+    """A registry can't be reached, refuses, or gives an answer that can't be used; the message names it."""
+
+
+class NotInRegistry(RegistryError):
+    """The registry has no such image, or doesn't show it to this account."""
+
+    status = 404
+
+
+class LoginRefused(RegistryError):
+    """The registry doesn't know the account."""
+
+    status = 401
 
 
 class EngineUnreachable(ContainerlabError):

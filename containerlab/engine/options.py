@@ -56,6 +56,9 @@ _IPC_SYSCTLS = frozenset(
     f"kernel.{name}" for name in ("msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmmni", "shm_rmid_forced")
 )
 
+# What the engine tells the runtime in the same place (docs/interfaces.md).
+_OWN_ANNOTATIONS = "containerlab."
+
 _NETWORKS = ("none", "host", "default", "bridge")
 
 
@@ -101,7 +104,9 @@ def _check_ports(config: ContainerConfig, host: HostConfig) -> None:
 def _check_network_settings(config: ContainerConfig, host: HostConfig) -> None:
     if config.mac_address:
         raise InvalidParameter("--mac-address isn't carried out by this engine yet.", hint=_LATER)
-    if host.network_mode == "host" and config.hostname and host.uts_mode == "host":
+    if config.network_disabled:
+        raise InvalidParameter("NetworkDisabled isn't carried out by this engine.", hint="Use --network none.")
+    if config.hostname and host.uts_mode == "host":
         raise InvalidParameter("conflicting options: hostname and the UTS mode")
 
 
@@ -138,6 +143,9 @@ def _check_words(config: ContainerConfig, host: HostConfig) -> None:
             raise InvalidParameter(f'invalid IP address in add-host: "{address}"') from None
     for name in host.sysctls:
         _check_sysctl(name, host)
+    for name in host.annotations:
+        if not name or name.startswith(_OWN_ANNOTATIONS):
+            raise InvalidParameter(f"invalid annotation {name!r}: names that begin with {_OWN_ANNOTATIONS} are taken")
 
 
 def _check_sysctl(name: str, host: HostConfig) -> None:
@@ -161,7 +169,9 @@ def _check_values(config: ContainerConfig, host: HostConfig) -> None:
     if host.shm_size < 0:
         raise InvalidParameter("SHM size can not be less than 0")
     if config.working_dir and not config.working_dir.startswith("/"):
-        raise InvalidParameter(f"the working directory '{config.working_dir}' is invalid: not an absolute path")
+        raise InvalidParameter(
+            f"the working directory '{config.working_dir}' is invalid, it needs to be an absolute path"
+        )
     if len(config.hostname) > 64:
         raise InvalidParameter(f"invalid hostname {config.hostname!r}: more than 64 characters")
 
@@ -178,6 +188,8 @@ def check_limits(host: HostConfig) -> None:
         raise InvalidParameter("You should always set the Memory limit when using Memoryswap limit, see usage")
     if host.memory and 0 < host.memory_swap < host.memory:
         raise InvalidParameter("Minimum memoryswap limit should be larger than memory limit, see usage")
+    if host.memory_reservation and host.memory_reservation < 6 << 20:
+        raise InvalidParameter("Minimum memory reservation allowed is 6MB")
     if host.memory and host.memory_reservation > host.memory:
         raise InvalidParameter("Minimum memory limit can not be less than memory reservation limit, see usage")
     if host.nano_cpus and (host.cpu_period or host.cpu_quota):
@@ -220,6 +232,16 @@ _CHECKS: tuple[Callable[[ContainerConfig, HostConfig], None], ...] = (
 
 
 def _check_endpoints(networking: NetworkingConfig) -> None:
-    for name in networking.endpoints_config:
+    for name, endpoint in networking.endpoints_config.items():
         if name not in _NETWORKS:
             raise NoSuchNetwork(name, hint="This engine has the networks none and host until user networks come.")
+        if endpoint is None:
+            continue
+        if endpoint.ip_address or any((endpoint.ipam_config or {}).values()):
+            raise InvalidParameter("user specified IP address is supported on user defined networks only")
+        if endpoint.aliases or endpoint.links:
+            raise InvalidParameter(
+                "network-scoped alias is supported only for containers in user defined networks", hint=_LATER
+            )
+        if endpoint.mac_address:
+            raise InvalidParameter("--mac-address isn't carried out by this engine yet.", hint=_LATER)
