@@ -18,7 +18,7 @@ from containerlab.engine import resources
 from containerlab.engine.merge import command_line, environment
 from containerlab.engine.models import ContainerConfig, HostConfig
 from containerlab.engine.mounts import MountPlan
-from containerlab.engine.options import network_mode
+from containerlab.engine.options import network_mode, split_security
 from containerlab.runtime import capabilities
 from containerlab.runtime.cgroups import driver
 from containerlab.runtime.spec import default_spec
@@ -41,7 +41,9 @@ class BundleRequest:
     plan: MountPlan
     pids_limit: int
     shm_size: int
-    seccomp: Callable[[frozenset[str]], Path]
+    seccomp: Callable[[frozenset[str], str], Path]
+    names: Path | None = None
+    """Another container's folder, whose hosts, hostname and resolv.conf are shown: where its network is joined."""
 
     @property
     def volatile(self) -> bool:
@@ -70,7 +72,7 @@ def build_spec(request: BundleRequest) -> Spec:
         readonly=host.readonly_rootfs,
         network="host" if network_mode(host) == "host" else "private",
         ipc="host" if host.ipc_mode == "host" else "private",
-        pid=host.pid_mode or "private",
+        pid="host" if host.pid_mode == "host" else "private",
         uts=host.uts_mode or "private",
         cgroupns=host.cgroupns_mode,
         tty=config.tty,
@@ -93,6 +95,9 @@ def write_files(request: BundleRequest, spec: Spec) -> None:
         (folder / name).mkdir(mode=0o755 if name == "upper" else 0o700)
     for volume in request.plan.volumes:
         Path(volume.source).mkdir(parents=True, mode=0o755)
+    (folder / "config.json").write_text(json.dumps(spec), encoding="utf-8")
+    if request.names is not None:
+        return
     name = hostname_of(request.container_id, request.config, request.host)
     if network_mode(request.host) == "host":
         hosts, resolv = _host_file("/etc/hosts"), _host_file("/etc/resolv.conf")
@@ -100,7 +105,6 @@ def write_files(request: BundleRequest, spec: Spec) -> None:
         hosts, resolv = _hosts(request, name), _resolv(request.host)
     for file, text in (("hostname", f"{name}\n"), ("hosts", hosts), ("resolv.conf", resolv)):
         (folder / file).write_text(text, encoding="utf-8")
-    (folder / "config.json").write_text(json.dumps(spec), encoding="utf-8")
 
 
 def _annotations(request: BundleRequest) -> dict[str, str]:
@@ -137,7 +141,10 @@ def _process(spec: Spec, request: BundleRequest) -> None:
 def _mounts(spec: Spec, request: BundleRequest) -> None:
     if request.host.ipc_mode == "none":
         _drop(spec, "/dev/shm")
-    files = [_bind(str(request.folder / name), f"/etc/{name}") for name in ("resolv.conf", "hostname", "hosts")]
+    files = [
+        _bind(str((request.names or request.folder) / name), f"/etc/{name}")
+        for name in ("resolv.conf", "hostname", "hosts")
+    ]
     kept = [file for file in files if file["destination"] not in request.plan.points]
     # Outer ones first: a folder bound over /etc must not hide /etc/hosts.
     for entry in sorted(kept + request.plan.oci(), key=lambda mount: str(mount["destination"]).count("/")):
@@ -162,6 +169,9 @@ def _devices(spec: Spec, request: BundleRequest) -> None:
         spec["linux"]["devices"] = [n for n in spec["linux"]["devices"] if n["path"] not in taken] + nodes
         rules = resources.device_rules(nodes, mapping.cgroup_permissions)
         spec["linux"]["resources"]["devices"] += rules
+    if not request.host.privileged:
+        own = [resources.parse_device_rule(rule) for rule in request.host.device_cgroup_rules]
+        spec["linux"]["resources"]["devices"] += own
 
 
 def _capabilities(spec: Spec, request: BundleRequest) -> None:
@@ -177,7 +187,7 @@ def _capabilities(spec: Spec, request: BundleRequest) -> None:
 
 def _security(spec: Spec, request: BundleRequest) -> None:
     host, linux = request.host, spec["linux"]
-    options = dict(option.replace(":", "=", 1).partition("=")[::2] for option in host.security_opt)
+    options = dict(split_security(option) for option in host.security_opt)
     spec["process"]["noNewPrivileges"] = options.get("no-new-privileges", "false") in ("", "true")
     if host.masked_paths is not None:
         linux["maskedPaths"] = host.masked_paths
@@ -185,7 +195,8 @@ def _security(spec: Spec, request: BundleRequest) -> None:
         linux["readonlyPaths"] = host.readonly_paths
     if not host.privileged and options.get("seccomp") != "unconfined":
         granted = frozenset(spec["process"]["capabilities"]["bounding"])
-        spec["annotations"]["containerlab.seccomp"] = str(request.seccomp(granted))
+        own = options.get("seccomp", "")
+        spec["annotations"]["containerlab.seccomp"] = str(request.seccomp(granted, own if own.startswith("{") else ""))
 
 
 def _bind(source: str, destination: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import msgspec
 from containerlab.engine import names
 from containerlab.engine.bundle import BundleRequest, build_spec, hostname_of, write_files
 from containerlab.engine.container import Container
+from containerlab.engine.joining import check_joined, network_owner
 from containerlab.engine.lifecycle import Lifecycle
 from containerlab.engine.merge import command_line, merge
 from containerlab.engine.models import ContainerConfig, HostConfig, NetworkingConfig, decode
@@ -26,6 +27,7 @@ from containerlab.engine.volumes import fill_volumes
 from containerlab.errors import InvalidParameter
 from containerlab.images import Image
 from containerlab.runtime.seccomp import profile_path
+from containerlab.runtime.seccomp_custom import custom_profile_path
 
 __all__ = ["Creation"]
 
@@ -44,6 +46,7 @@ class Creation:
         if not asked.image:
             raise InvalidParameter("Config cannot be empty in order to create a container: no image is named")
         warnings = check_request(asked, host, networking)
+        check_joined(self._parts, asked, host)
         image = await asyncio.to_thread(self._parts.images.resolve, asked.image)
         config = merge(asked, image_config(image))
         container_id = names.new_id()
@@ -69,9 +72,11 @@ class Creation:
     ) -> Container:
         """Write its folder; the container in memory, known to nobody yet."""
         folder = self._parts.folder(container_id)
-        config = msgspec.structs.replace(config, hostname=hostname_of(container_id, config, host))
+        other = network_owner(self._parts, host)
+        hostname = other.record.config.hostname if other else hostname_of(container_id, config, host)
+        config = msgspec.structs.replace(config, hostname=hostname)
         plan = plan_mounts(config, host, folder / "volumes")
-        request = self._bundle(container_id, folder, config, host, plan, image)
+        request = self._bundle(container_id, folder, config, host, plan, image, other)
         write_files(request, build_spec(request))
         command = command_line(config)
         record = ContainerRecord(
@@ -98,6 +103,7 @@ class Creation:
         host: HostConfig,
         plan: MountPlan,
         image: Image,
+        other: Container | None,
     ) -> BundleRequest:
         settings = self._parts.settings
         return BundleRequest(
@@ -111,6 +117,7 @@ class Creation:
             pids_limit=settings.pids_limit,
             shm_size=settings.shm_size,
             seccomp=seccomp_finder(settings.store / "seccomp"),
+            names=other.folder if other else None,
         )
 
     async def _establish(self, container: Container, image: Image) -> None:
@@ -154,6 +161,10 @@ def with_defaults(host: HostConfig, parts: Parts) -> HostConfig:
     )
 
 
-def seccomp_finder(cache: Path) -> Callable[[frozenset[str]], Path]:
-    """Finds (or compiles, once) the filter of a set of capabilities below ``cache``."""
-    return lambda granted: profile_path(cache, granted)
+def seccomp_finder(cache: Path) -> Callable[[frozenset[str], str], Path]:
+    """Finds (or compiles, once) the filter of a set of capabilities below ``cache``: Docker's, or a profile's text."""
+
+    def find(granted: frozenset[str], own: str) -> Path:
+        return custom_profile_path(cache, own, granted) if own else profile_path(cache, granted)
+
+    return find

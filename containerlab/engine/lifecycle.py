@@ -22,12 +22,13 @@ from containerlab.engine.container import Container
 from containerlab.engine.failures import start_failed
 from containerlab.engine.freezer import thaw
 from containerlab.engine.health import HealthMonitor
+from containerlab.engine.joining import write_joined
 from containerlab.engine.log_options import supervised_log
 from containerlab.engine.parts import Parts, delete_tree
 from containerlab.engine.restart import should_restart
 from containerlab.engine.signals import parse_signal
 from containerlab.engine.waiters import Waiter
-from containerlab.errors import Conflict, ContainerlabError, NotModified, StartFailed
+from containerlab.errors import Conflict, ContainerlabError, NotModified
 
 __all__ = ["Lifecycle"]
 
@@ -72,7 +73,8 @@ class Lifecycle:
             container.state.restart_count = 0
             try:
                 await self._launch(container)
-            except StartFailed:
+            except Exception:
+                # Whatever the reason: its client waits for the removal (moby daemon/start.go).
                 if container.remove_at_exit:
                     await self.remove_locked(container)
                 raise
@@ -81,6 +83,7 @@ class Lifecycle:
         """The process itself; on failure the state keeps Docker's exit code and the reason."""
         state = container.state
         try:
+            write_joined(self._parts, container)
             self._reuse_volatile(container)
             await self.supervise(container)
             started = await self._parts.supervisor.call("start", container=container.id)

@@ -18,7 +18,7 @@ from containerlab.engine.restart import check_policy
 from containerlab.engine.signals import parse_signal
 from containerlab.errors import HostLacks, InvalidParameter, NoSuchNetwork
 
-__all__ = ["check_limits", "check_not_carried_out", "check_request", "network_mode"]
+__all__ = ["check_limits", "check_not_carried_out", "check_request", "network_mode", "split_security"]
 
 _LATER = "It comes with a later release of this engine."
 
@@ -30,7 +30,7 @@ _NOT_CARRIED_OUT: dict[str, tuple[str, tuple[Any, ...]]] = {
     "cgroup": ("Cgroup", ("",)),
     "cgroup_parent": ("--cgroup-parent", ("",)),
     "storage_opt": ("--storage-opt", ({},)),
-    "userns_mode": ("--userns", ("",)),
+    "userns_mode": ("--userns", ("", "host")),  # no container has one of its own here, so host is what each has
     "isolation": ("--isolation", ("", "default")),
     "blkio_weight": ("--blkio-weight", (0,)),
     "blkio_weight_device": ("--blkio-weight-device", ([],)),
@@ -40,7 +40,6 @@ _NOT_CARRIED_OUT: dict[str, tuple[str, tuple[Any, ...]]] = {
     "blkio_device_write_iops": ("--device-write-iops", ([],)),
     "cpu_realtime_period": ("--cpu-rt-period", (0,)),
     "cpu_realtime_runtime": ("--cpu-rt-runtime", (0,)),
-    "device_cgroup_rules": ("--device-cgroup-rule", ([],)),
     "device_requests": ("--gpus", ([],)),
     "kernel_memory": ("--kernel-memory", (0,)),
     "kernel_memory_tcp": ("KernelMemoryTCP", (0,)),
@@ -48,8 +47,6 @@ _NOT_CARRIED_OUT: dict[str, tuple[str, tuple[Any, ...]]] = {
     "cpu_percent": ("--cpu-percent", (0,)),
     "io_maximum_iops": ("--io-maxiops", (0,)),
     "io_maximum_bandwidth": ("--io-maxbandwidth", (0,)),
-    "memory_swappiness": ("--memory-swappiness", (None, -1)),
-    "oom_kill_disable": ("--oom-kill-disable", (None, False)),
 }
 
 _IPC_SYSCTLS = frozenset(
@@ -63,10 +60,13 @@ _NETWORKS = ("none", "host", "default", "bridge")
 
 
 def network_mode(host: HostConfig) -> str:
-    """``none`` or ``host`` or, for Docker's default, ``default``; raises NoSuchNetwork for any other name."""
+    """``none``, ``host``, ``container:NAME`` or, for Docker's default, ``default``.
+
+    Raises NoSuchNetwork for any other name.
+    """
     mode = host.network_mode or "default"
     if mode.startswith("container:"):
-        raise InvalidParameter(f"--network {mode}: joining a container's network isn't carried out yet.", hint=_LATER)
+        return mode
     if mode not in _NETWORKS:
         raise NoSuchNetwork(
             mode, hint="This engine has the networks none, host and the default one until user networks come."
@@ -101,6 +101,12 @@ def _check_ports(config: ContainerConfig, host: HostConfig) -> None:
         )
 
 
+def split_security(option: str) -> tuple[str, str]:
+    """Name and value of a ``--security-opt``, that Docker takes with ``=`` or with ``:`` (a profile has colons too)."""
+    ends = [at for at in (option.find("="), option.find(":")) if at >= 0]
+    return (option[: min(ends)], option[min(ends) + 1 :]) if ends else (option, "")
+
+
 def _check_network_settings(config: ContainerConfig, host: HostConfig) -> None:
     if config.mac_address:
         raise InvalidParameter("--mac-address isn't carried out by this engine yet.", hint=_LATER)
@@ -117,6 +123,8 @@ def _check_modes(config: ContainerConfig, host: HostConfig) -> None:
         ("--uts", host.uts_mode, ("", "private", "host")),
         ("--cgroupns", host.cgroupns_mode, ("", "private", "host")),
     ):
+        if option == "--pid" and value.startswith("container:"):
+            continue
         if value.startswith("container:"):
             raise InvalidParameter(f"{option} {value}: joining another container isn't carried out yet.", hint=_LATER)
         if value not in allowed:
@@ -205,7 +213,7 @@ def check_limits(host: HostConfig) -> None:
 
 def _check_security(config: ContainerConfig, host: HostConfig) -> None:
     for option in host.security_opt:
-        name, _, value = option.replace(":", "=", 1).partition("=")
+        name, value = split_security(option)
         granted = {
             "no-new-privileges": value in ("", "true", "false"),
             "seccomp": value in ("unconfined", "builtin") or value.startswith("{"),

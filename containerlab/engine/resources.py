@@ -6,6 +6,7 @@ Source: moby daemon/oci_linux.go, daemon/daemon_unix.go (``getMemoryResources``,
 from __future__ import annotations
 
 import os
+import re
 import resource
 import stat
 from pathlib import Path
@@ -21,6 +22,7 @@ _RLIMITS = frozenset(
     | {"rtprio", "rttime", "sigpending", "stack"}
 )
 _CPU_PERIOD = 100_000
+_RULE = re.compile(r"(?P<type>[acb]) (?P<major>\d+|\*):(?P<minor>\d+|\*) (?P<access>[rwm]{1,3})")
 
 
 def limits(host: HostConfig, default_pids: int) -> dict[str, Any]:
@@ -29,7 +31,7 @@ def limits(host: HostConfig, default_pids: int) -> dict[str, Any]:
     pids = host.pids_limit or default_pids
     if pids > 0:
         resources["pids"] = {"limit": pids}
-    if host.memory or host.memory_reservation:
+    if host.memory or host.memory_reservation or host.memory_swappiness not in (None, -1) or host.oom_kill_disable:
         resources["memory"] = _memory(host)
     cpu = _cpu(host)
     if cpu:
@@ -37,14 +39,18 @@ def limits(host: HostConfig, default_pids: int) -> dict[str, Any]:
     return resources
 
 
-def _memory(host: HostConfig) -> dict[str, int]:
-    memory: dict[str, int] = {}
+def _memory(host: HostConfig) -> dict[str, Any]:
+    memory: dict[str, Any] = {}
     if host.memory:
         memory["limit"] = host.memory
         # Docker's default lets as much again be swapped.
         memory["swap"] = host.memory_swap or host.memory * 2
     if host.memory_reservation:
         memory["reservation"] = host.memory_reservation
+    if host.memory_swappiness not in (None, -1):
+        memory["swappiness"] = host.memory_swappiness
+    if host.oom_kill_disable:
+        memory["disableOOMKiller"] = True
     return memory
 
 
@@ -107,6 +113,15 @@ def device_rules(nodes: list[dict[str, Any]], access: str) -> list[dict[str, Any
         {"allow": True, "type": node["type"], "major": node["major"], "minor": node["minor"], "access": access}
         for node in nodes
     ]
+
+
+def parse_device_rule(rule: str) -> dict[str, Any]:
+    """One ``--device-cgroup-rule`` such as ``c 42:* rmw``. Raises InvalidParameter in Docker's words."""
+    match = _RULE.fullmatch(rule)
+    if match is None:
+        raise InvalidParameter(f"invalid device cgroup rule format: '{rule}'")
+    numbers = {key: int(match[key]) for key in ("major", "minor") if match[key] != "*"}
+    return {"allow": True, "type": match["type"], "access": match["access"], **numbers}
 
 
 def _nodes(source: Path, target: Path) -> list[dict[str, Any]]:

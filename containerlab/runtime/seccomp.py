@@ -24,7 +24,7 @@ from containerlab.errors import HostLacks
 from containerlab.runtime import seccomp_profile as profile
 from containerlab.runtime.seccomp_load import load
 
-__all__ = ["compile_profile", "load", "profile_path"]
+__all__ = ["compile_profile", "import_pyseccomp", "keep", "kernel_version", "library_version", "load", "profile_path"]
 
 _REVISION = 1
 """Part of a kept filter's key: raise it when the compiler below changes what it makes."""
@@ -58,7 +58,7 @@ def compile_profile(capabilities: frozenset[str], machine: str | None = None) ->
     """
     machine = machine or os.uname().machine
     allowed = _allowed_names(capabilities, machine)
-    seccomp = _import_pyseccomp()
+    seccomp = import_pyseccomp()
     unknown = frozenset(name for name in allowed if seccomp.resolve_syscall(seccomp.Arch.NATIVE, name) == -1)
     known = _compile_known(seccomp, machine, allowed - unknown, capabilities)
     return _pack(_prologue(machine, unknown)) + known
@@ -73,9 +73,14 @@ def profile_path(cache_folder: Path, capabilities: frozenset[str]) -> Path:
     path = cache_folder / f"seccomp-{_key(capabilities)}.bpf"
     if path.exists():
         return path
-    bpf = compile_profile(capabilities)
-    cache_folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=cache_folder, prefix=path.name, suffix=".tmp", delete=False) as file:
+    keep(path, compile_profile(capabilities))
+    return path
+
+
+def keep(path: Path, bpf: bytes) -> None:
+    """Write a compiled filter, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, suffix=".tmp", delete=False) as file:
         try:
             file.write(bpf)
             file.flush()
@@ -84,13 +89,12 @@ def profile_path(cache_folder: Path, capabilities: frozenset[str]) -> Path:
         except BaseException:
             Path(file.name).unlink()
             raise
-    return path
 
 
 def _allowed_names(capabilities: frozenset[str], machine: str) -> frozenset[str]:
     """Every name that is allowed, with or without a condition on its arguments left to `_compile_known`."""
     names = profile.ALLOWED | profile.ALLOWED_ON.get(machine, frozenset())
-    if _kernel_version() >= (4, 8):
+    if kernel_version() >= (4, 8):
         names |= profile.SINCE_4_8
     for capability in capabilities & profile.ALLOWED_WITH.keys():
         names |= profile.ALLOWED_WITH[capability]
@@ -176,11 +180,12 @@ def _key(capabilities: frozenset[str]) -> str:
     relevant = sorted(capabilities & profile.ALLOWED_WITH.keys())
     machine = os.uname().machine
     tables = [sorted(_allowed_names(capabilities, machine)), profile.PERSONALITIES, profile.NEW_NUMBERS]
-    parts = [_REVISION, machine, relevant, tables, _libseccomp_version()]
+    parts = [_REVISION, machine, relevant, tables, library_version()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
-def _libseccomp_version() -> tuple[int, int, int]:
+def library_version() -> tuple[int, int, int]:
+    """Of libseccomp. Raises HostLacks where there is none."""
     try:
         library = ctypes.CDLL("libseccomp.so.2")
     except OSError as error:
@@ -194,7 +199,8 @@ def _libseccomp_version() -> tuple[int, int, int]:
     return found.major, found.minor, found.micro
 
 
-def _import_pyseccomp() -> Any:
+def import_pyseccomp() -> Any:
+    """The module, loaded late. Raises HostLacks where there is no libseccomp."""
     try:
         import pyseccomp
     except (ImportError, RuntimeError) as error:
@@ -209,6 +215,7 @@ def _lacks_libseccomp() -> HostLacks:
     )
 
 
-def _kernel_version() -> tuple[int, int]:
+def kernel_version() -> tuple[int, int]:
+    """Major and minor of the running kernel."""
     major, minor = os.uname().release.split(".")[:2]
     return int(major), int("".join(digit for digit in minor if digit.isdigit()) or 0)

@@ -28,7 +28,7 @@ def spec(driver: Any, host: HostConfig, monkeypatch: pytest.MonkeyPatch) -> dict
         plan=MountPlan(),
         pids_limit=4096,
         shm_size=64 << 20,
-        seccomp=lambda granted: Path("/nowhere/filter"),
+        seccomp=lambda granted, own: Path("/nowhere/filter"),
     )
     return bundle.build_spec(request)
 
