@@ -89,7 +89,7 @@ class Creation:
             path=command[0],
             args=command[1:],
             chain_id=image.chain_id or "",
-            mounts=list(plan.points.values()),
+            mounts=plan.listed,
             backend="vm" if host.runtime == "vm" else "native",
             log_driver=host.log_config.type or "json-file",
         )

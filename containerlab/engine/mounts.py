@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,10 @@ from containerlab.errors import InvalidParameter
 
 __all__ = ["MountPlan", "plan_mounts", "point_to_oci"]
 
-_MODES = {"ro", "rw", "z", "Z", "nocopy", "cached", "delegated", "consistent"}
 _PROPAGATIONS = {"private", "rprivate", "slave", "rslave"}
+_SHARED = {"shared", "rshared"}
+# A mode is one word at most of each (moby daemon/volume/mounts/linux_parser.go).
+_MODES = ({"ro", "rw"}, {"z", "Z"}, {"nocopy"}, {"cached", "delegated", "consistent"}, _PROPAGATIONS | _SHARED)
 _TMPFS_DEFAULTS = ["noexec", "nosuid", "nodev"]
 
 
@@ -29,6 +32,7 @@ class MountPlan:
     """Every mount point, by destination, and the options of those that are tmpfs."""
 
     points: dict[str, MountPoint] = field(default_factory=dict)
+    unlisted: set[str] = field(default_factory=set)
     tmpfs_options: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, point: MountPoint) -> None:
@@ -36,6 +40,11 @@ class MountPlan:
         if point.destination in self.points:
             raise InvalidParameter(f"Duplicate mount point: {point.destination}")
         self.points[point.destination] = point
+
+    @property
+    def listed(self) -> list[MountPoint]:
+        """What inspect lists: all but ``--tmpfs``, which it shows in ``HostConfig`` alone."""
+        return [point for point in self.points.values() if point.destination not in self.unlisted]
 
     @property
     def volumes(self) -> list[MountPoint]:
@@ -61,6 +70,7 @@ def plan_mounts(config: ContainerConfig, host: HostConfig, volumes: Path) -> Mou
     for destination, options in host.tmpfs.items():
         target = _destination(destination)
         plan.add(MountPoint(type="tmpfs", source="", destination=target, mode=options))
+        plan.unlisted.add(target)
         plan.tmpfs_options[target] = _TMPFS_DEFAULTS + [word for word in options.split(",") if word]
     for destination in config.volumes:
         target = _destination(destination)
@@ -88,67 +98,118 @@ def point_to_oci(point: MountPoint, tmpfs_options: list[str]) -> dict[str, Any]:
 
 
 def _from_bind(text: str, volumes: Path) -> MountPoint:
-    """``SOURCE:DESTINATION[:OPTIONS]``, or a destination alone for an anonymous volume."""
+    """``SOURCE:DESTINATION[:MODE]``, or a destination alone for an anonymous volume."""
     parts = text.split(":")
     if len(parts) == 1:
         return _anonymous(_destination(parts[0]), volumes)
-    if len(parts) > 3 or not all(parts):
+    if len(parts) > 3 or not all(parts[:2]) or (len(parts) == 2 and _is_mode(parts[1])):
         raise InvalidParameter(f"invalid volume specification: '{text}'")
-    source, destination, options = parts[0], _destination(parts[1]), parts[2] if len(parts) == 3 else ""
-    words = [word for word in options.split(",") if word]
-    unknown = [word for word in words if word not in _MODES | _PROPAGATIONS]
-    if unknown:
-        raise InvalidParameter(f"invalid mode: {options}", hint=f"This engine doesn't know '{unknown[0]}'.")
+    source, mode = parts[0], parts[2] if len(parts) == 3 else ""
+    if not _is_mode(mode):
+        raise InvalidParameter(f"invalid mode: {mode}")
+    words = mode.split(",")
     if not source.startswith("/"):
         raise _named_volume(source)
+    try:
+        if "nocopy" in words:
+            raise InvalidParameter("field VolumeOptions must not be specified")
+        destination = _destination(parts[1])
+    except InvalidParameter as error:
+        raise InvalidParameter(
+            f"invalid volume specification: '{text}': {_config_error('bind', error.message)}"
+        ) from None
+    propagation = _propagation(next((word for word in words if word in _MODES[-1]), ""))
     _make_source(source)
     return MountPoint(
-        type="bind",
-        source=source,
-        destination=destination,
-        mode=options,
-        rw="ro" not in words,
-        propagation=next((word for word in words if word in _PROPAGATIONS), "rprivate"),
+        type="bind", source=source, destination=destination, mode=mode, rw="ro" not in words, propagation=propagation
     )
+
+
+def _is_mode(text: str) -> bool:
+    words = text.split(",") if text else []
+    return set(words) <= set().union(*_MODES) and all(sum(word in kind for word in words) <= 1 for kind in _MODES)
+
+
+def _propagation(word: str) -> str:
+    if word in _SHARED:
+        raise InvalidParameter(f"bind propagation '{word}' isn't carried out by this engine yet.")
+    return word or "rprivate"
+
+
+def _config_error(kind: str, reason: str) -> InvalidParameter:
+    return InvalidParameter(f'invalid mount config for type "{kind}": {reason}')
 
 
 def _add_mount(plan: MountPlan, mount: Mount, volumes: Path) -> None:
-    target = _destination(mount.target)
-    if mount.type == "bind":
-        plan.add(_from_bind_mount(mount, target))
-    elif mount.type == "tmpfs":
-        plan.add(MountPoint(type="tmpfs", source="", destination=target, rw=not mount.read_only))
+    if not mount.target:
+        raise _config_error(mount.type, "field Target must not be empty")
+    try:
+        target = _destination(mount.target)
+    except InvalidParameter as error:
+        raise _config_error(mount.type, error.message) from None
+    for kind, field_name, options in (
+        ("bind", "BindOptions", mount.bind_options),
+        ("volume", "VolumeOptions", mount.volume_options),
+        ("tmpfs", "TmpfsOptions", mount.tmpfs_options),
+    ):
+        if options is not None and mount.type != kind and mount.type in _KINDS:
+            raise _config_error(mount.type, f"field {field_name} must not be specified")
+    if mount.type not in _KINDS:
+        raise _config_error(mount.type, "mount type unknown")
+    point = _KINDS[mount.type](mount, target, volumes)
+    plan.add(point)
+    if point.type == "tmpfs":
         plan.tmpfs_options[target] = _tmpfs_words(mount)
-    elif mount.type == "volume":
-        if mount.source:
-            raise _named_volume(mount.source)
-        plan.add(_anonymous(target, volumes, rw=not mount.read_only))
-    else:
-        raise InvalidParameter(f'invalid mount config for type "{mount.type}": mount type unknown')
 
 
-def _from_bind_mount(mount: Mount, target: str) -> MountPoint:
-    options = mount.bind_options
+def _tmpfs_mount(mount: Mount, target: str, volumes: Path) -> MountPoint:
+    if mount.source:
+        raise _config_error("tmpfs", "field Source must not be specified")
+    return MountPoint(type="tmpfs", source="", destination=target, rw=not mount.read_only)
+
+
+def _volume_mount(mount: Mount, target: str, volumes: Path) -> MountPoint:
+    if mount.source:
+        raise _named_volume(mount.source)
+    options = mount.volume_options
+    if options is not None:
+        driver = options.driver_config or {}
+        for name, asked in (
+            ("volume-subpath", options.subpath),
+            ("volume-nocopy", options.no_copy),
+            ("volume-label", options.labels),
+            ("volume-driver", driver.get("Name") not in (None, "", "local")),
+            ("volume-opt", driver.get("Options")),
+        ):
+            if asked:
+                raise InvalidParameter(f"{name} isn't carried out by this engine yet.")
+    return _anonymous(target, volumes, rw=not mount.read_only)
+
+
+def _bind_mount(mount: Mount, target: str, volumes: Path) -> MountPoint:
+    options, source = mount.bind_options, mount.source
+    if not source:
+        raise _config_error("bind", "field Source must not be empty")
     propagation = options.propagation if options else ""
-    if propagation and propagation not in _PROPAGATIONS:
-        raise InvalidParameter(f"bind propagation '{propagation}' isn't carried out by this engine yet.")
+    if propagation and propagation not in _MODES[-1]:
+        raise _config_error("bind", f"invalid propagation mode: {propagation}")
+    propagation = _propagation(propagation)
     if options and (options.non_recursive or options.read_only_non_recursive or options.read_only_force_recursive):
         raise InvalidParameter("bind-recursive isn't carried out by this engine yet: binds are recursive.")
-    if not mount.source.startswith("/"):
-        raise InvalidParameter(
-            f"invalid mount config for type \"bind\": invalid mount path: '{mount.source}' mount path must be absolute"
-        )
+    if not source.startswith("/"):
+        raise _config_error("bind", f"invalid mount path: '{source}' mount path must be absolute")
     if options and options.create_mountpoint:
-        _make_source(mount.source)
-    if not os.path.lexists(mount.source):
-        raise InvalidParameter(f'invalid mount config for type "bind": bind source path does not exist: {mount.source}')
-    return MountPoint(
-        type="bind",
-        source=mount.source,
-        destination=target,
-        rw=not mount.read_only,
-        propagation=propagation or "rprivate",
-    )
+        _make_source(source)
+    if not os.path.lexists(source):
+        raise _config_error("bind", f"bind source path does not exist: {source}")
+    return MountPoint(type="bind", source=source, destination=target, rw=not mount.read_only, propagation=propagation)
+
+
+_KINDS: dict[str, Callable[[Mount, str, Path], MountPoint]] = {
+    "bind": _bind_mount,
+    "tmpfs": _tmpfs_mount,
+    "volume": _volume_mount,
+}
 
 
 def _tmpfs_words(mount: Mount) -> list[str]:
@@ -168,6 +229,8 @@ def _anonymous(destination: str, volumes: Path, *, rw: bool = True) -> MountPoin
 def _destination(path: str) -> str:
     if not path.startswith("/"):
         raise InvalidParameter(f"invalid mount path: '{path}' mount path must be absolute")
+    if "\0" in path:
+        raise InvalidParameter(f"invalid mount path: {path!r} holds a NUL")
     clean = posixpath.normpath(path)
     # normpath keeps a leading double slash (POSIX lets it mean something else).
     clean = "/" + clean.lstrip("/")
@@ -182,6 +245,8 @@ def _make_source(source: str) -> None:
             os.makedirs(source, exist_ok=True)  # noqa: PTH103
     except OSError as exc:
         raise InvalidParameter(f"error while creating mount source path '{source}': {exc.strerror}") from exc
+    except ValueError as exc:  # a NUL, or no character at all
+        raise InvalidParameter(f"error while creating mount source path {source!r}: {exc}") from exc
 
 
 def _named_volume(name: str) -> InvalidParameter:

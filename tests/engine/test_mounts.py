@@ -1,0 +1,267 @@
+"""Binds, mounts, tmpfs and anonymous volumes: what is planned, and what is refused in which words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from containerlab.engine.models import BindOptions, ContainerConfig, HostConfig, Mount, TmpfsOptions, VolumeOptions
+from containerlab.engine.mounts import MountPlan, plan_mounts, point_to_oci
+from containerlab.engine.state import MountPoint
+from containerlab.errors import InvalidParameter
+
+VOLUMES = Path("/store/volumes")
+BIND = 'invalid mount config for type "bind": '
+
+
+def plan(volumes: dict[str, Any] | None = None, **host: Any) -> MountPlan:
+    return plan_mounts(ContainerConfig(volumes=volumes or {}), HostConfig(**host), VOLUMES)
+
+
+@pytest.mark.parametrize(
+    ("mode", "rw", "propagation"),
+    [
+        ("", True, "rprivate"),
+        ("rw", True, "rprivate"),
+        ("ro", False, "rprivate"),
+        ("ro,Z", False, "rprivate"),
+        ("z,rslave", True, "rslave"),
+        ("slave,ro,consistent", False, "slave"),
+    ],
+)
+def test_a_bind_s_mode_says_access_and_propagation(tmp_path: Path, mode: str, rw: bool, propagation: str) -> None:
+    (point,) = plan(binds=[f"{tmp_path}:/b:{mode}" if mode else f"{tmp_path}:/b"]).points.values()
+    assert point == MountPoint(
+        type="bind", source=str(tmp_path), destination="/b", mode=mode, rw=rw, propagation=propagation
+    )
+    options = ["rbind", propagation, "rw" if rw else "ro"]
+    assert point_to_oci(point, []) == {
+        "destination": "/b",
+        "type": "bind",
+        "source": str(tmp_path),
+        "options": options,
+    }
+
+
+def test_a_bind_s_missing_source_is_made_and_a_mount_s_is_not(tmp_path: Path) -> None:
+    plan(binds=[f"{tmp_path}/a/b:/x"])
+    assert (tmp_path / "a/b").is_dir()
+    with pytest.raises(InvalidParameter, match=f"{BIND}bind source path does not exist: {tmp_path}/c"):
+        plan(mounts=[Mount(type="bind", source=f"{tmp_path}/c", target="/x")])
+    options = BindOptions(create_mountpoint=True)
+    plan(mounts=[Mount(type="bind", source=f"{tmp_path}/c", target="/x", bind_options=options)])
+    assert (tmp_path / "c").is_dir()
+
+
+def test_a_source_that_can_t_be_made_is_refused_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        InvalidParameter, match=f"error while creating mount source path '{tmp_path}/file/x': Not a dir"
+    ):
+        plan(binds=[f"{tmp_path}/file/x:/x"])
+
+
+@pytest.mark.parametrize("source", ["/tmp/a\0b", "/tmp/\ud800"])
+def test_a_source_that_is_no_path_is_a_bad_request(source: str) -> None:
+    with pytest.raises(InvalidParameter, match="error while creating mount source path"):
+        plan(binds=[f"{source}:/x"])
+    with pytest.raises(InvalidParameter, match="bind source path does not exist"):
+        plan(mounts=[Mount(type="bind", source=source, target="/x")])
+
+
+def test_a_dangling_link_is_a_source_that_exists(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("nowhere")
+    plan(binds=[f"{tmp_path}/link:/x"])
+    assert (tmp_path / "link").is_symlink()
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("bind", "message"),
+    # Docker 20.10's own answers, but for what is said to come later.
+    [
+        ("/tmp:/", f"invalid volume specification: '/tmp:/': {BIND}invalid specification: destination can't be '/'"),
+        (
+            "/tmp:rel",
+            f"invalid volume specification: '/tmp:rel': {BIND}invalid mount path: 'rel' mount path must be absolute",
+        ),
+        ("/tmp:/x:foo", "invalid mode: foo"),
+        ("/tmp:/x:ro,ro", "invalid mode: ro,ro"),
+        ("/tmp:/x:ro,rw", "invalid mode: ro,rw"),
+        ("/tmp:/x:z,Z", "invalid mode: z,Z"),
+        ("/tmp:/x:slave,private", "invalid mode: slave,private"),
+        ("/tmp:/x:ro,", "invalid mode: ro,"),
+        ("/tmp:/x:RO", "invalid mode: RO"),
+        (
+            "/tmp:/x:nocopy",
+            f"invalid volume specification: '/tmp:/x:nocopy': {BIND}field VolumeOptions must not be specified",
+        ),
+        ("/x:ro", "invalid volume specification: '/x:ro'"),
+        (":/x", "invalid volume specification: ':/x'"),
+        ("/tmp:", "invalid volume specification: '/tmp:'"),
+        ("/tmp:/x:ro:rw", "invalid volume specification: '/tmp:/x:ro:rw'"),
+        ("", "invalid mount path: '' mount path must be absolute"),
+        ("/tmp:/x:shared", "bind propagation 'shared' isn't carried out by this engine yet."),
+        ("data:/x", "named volumes aren't carried out by this engine yet: 'data'."),
+        ("../up:/x", "named volumes aren't carried out by this engine yet: '../up'."),
+    ],
+)
+def test_a_bind_that_can_t_be_is_refused(bind: str, message: str) -> None:
+    with pytest.raises(InvalidParameter) as refused:
+        plan(binds=[bind])
+    assert refused.value.message == message
+
+
+@pytest.mark.parametrize(
+    ("mount", "message"),
+    [
+        (Mount(type="bind", source="/tmp"), f"{BIND}field Target must not be empty"),
+        (Mount(type="bind", target="/x"), f"{BIND}field Source must not be empty"),
+        (
+            Mount(type="bind", source="rel", target="/x"),
+            f"{BIND}invalid mount path: 'rel' mount path must be absolute",
+        ),
+        (
+            Mount(type="bind", source="/tmp", target="rel"),
+            f"{BIND}invalid mount path: 'rel' mount path must be absolute",
+        ),
+        (Mount(type="bind", source="/tmp", target="/"), f"{BIND}invalid specification: destination can't be '/'"),
+        (Mount(type="bind", source="/tmp", target="/x/.."), f"{BIND}invalid specification: destination can't be '/'"),
+        (Mount(type="bind", source="/tmp", target="/x\0"), f"{BIND}invalid mount path: '/x\\x00' holds a NUL"),
+        (
+            Mount(type="bind", source="/tmp", target="/x", volume_options=VolumeOptions()),
+            f"{BIND}field VolumeOptions must not be specified",
+        ),
+        (
+            Mount(type="bind", source="/tmp", target="/x", bind_options=BindOptions(propagation="foo")),
+            f"{BIND}invalid propagation mode: foo",
+        ),
+        (
+            Mount(type="bind", source="/tmp", target="/x", bind_options=BindOptions(propagation="rshared")),
+            "bind propagation 'rshared' isn't carried out by this engine yet.",
+        ),
+        (
+            Mount(type="bind", source="/tmp", target="/x", bind_options=BindOptions(non_recursive=True)),
+            "bind-recursive isn't carried out by this engine yet: binds are recursive.",
+        ),
+        (
+            Mount(type="bind", source="/tmp", target="/x", bind_options=BindOptions(read_only_force_recursive=True)),
+            "bind-recursive isn't carried out by this engine yet: binds are recursive.",
+        ),
+        (
+            Mount(type="tmpfs", source="/x", target="/x"),
+            'invalid mount config for type "tmpfs": field Source must not be specified',
+        ),
+        (
+            Mount(type="tmpfs", target="/x", bind_options=BindOptions()),
+            'invalid mount config for type "tmpfs": field BindOptions must not be specified',
+        ),
+        (Mount(type="foo", target="/x"), 'invalid mount config for type "foo": mount type unknown'),
+        (Mount(type="npipe", source="x", target="/x"), 'invalid mount config for type "npipe": mount type unknown'),
+        (
+            Mount(type="volume", source="data", target="/x"),
+            "named volumes aren't carried out by this engine yet: 'data'.",
+        ),
+        (
+            Mount(type="volume", target="/x", volume_options=VolumeOptions(no_copy=True)),
+            "volume-nocopy isn't carried out by this engine yet.",
+        ),
+        (
+            Mount(type="volume", target="/x", volume_options=VolumeOptions(subpath="a")),
+            "volume-subpath isn't carried out by this engine yet.",
+        ),
+        (
+            Mount(type="volume", target="/x", volume_options=VolumeOptions(labels={"a": "1"})),
+            "volume-label isn't carried out by this engine yet.",
+        ),
+        (
+            Mount(type="volume", target="/x", volume_options=VolumeOptions(driver_config={"Name": "nfs"})),
+            "volume-driver isn't carried out by this engine yet.",
+        ),
+        (
+            Mount(type="volume", target="/x", volume_options=VolumeOptions(driver_config={"Options": {"o": "x"}})),
+            "volume-opt isn't carried out by this engine yet.",
+        ),
+    ],
+)
+def test_a_mount_that_can_t_be_is_refused(mount: Mount, message: str) -> None:
+    with pytest.raises(InvalidParameter) as refused:
+        plan(mounts=[mount])
+    assert refused.value.message == message
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        {"binds": ["/tmp:/x", "/etc:/x"]},
+        {"binds": ["/tmp:/x", "/etc:/x/"]},
+        {"binds": ["/tmp:/x"], "mounts": [Mount(type="tmpfs", target="/x")]},
+        {"binds": ["/tmp:/y/../x"], "tmpfs": {"//x": ""}},
+        {"mounts": [Mount(type="bind", source="/tmp", target="/x"), Mount(type="volume", target="/x/.")]},
+    ],
+)
+def test_two_mounts_at_one_place_are_refused_in_docker_s_words(host: dict[str, Any]) -> None:
+    with pytest.raises(InvalidParameter, match=r"^Duplicate mount point: /x$"):
+        plan(**host)
+
+
+@pytest.mark.parametrize(("path", "reason"), [("rel", "must be absolute"), ("/", "can't be '/'"), ("", "absolute")])
+def test_a_tmpfs_lies_at_an_absolute_path(path: str, reason: str) -> None:
+    with pytest.raises(InvalidParameter, match=reason):
+        plan(tmpfs={path: ""})
+
+
+def test_a_tmpfs_has_docker_s_options_before_its_own_and_is_not_listed_among_the_mounts() -> None:
+    made = plan(tmpfs={"/t/": "size=1m,exec"}, mounts=[Mount(type="tmpfs", target="/u")])
+    assert {
+        "destination": "/t",
+        "type": "tmpfs",
+        "source": "tmpfs",
+        "options": ["noexec", "nosuid", "nodev", "size=1m", "exec"],
+    } in made.oci()
+    assert [point.destination for point in made.listed] == ["/u"]
+
+
+@pytest.mark.parametrize(
+    ("options", "read_only", "expected"),
+    [
+        (None, False, ["rw", "noexec", "nosuid", "nodev"]),
+        (None, True, ["ro", "noexec", "nosuid", "nodev"]),
+        (
+            TmpfsOptions(size_bytes=4096, mode=0o1770),
+            False,
+            ["rw", "noexec", "nosuid", "nodev", "size=4096", "mode=1770"],
+        ),
+    ],
+)
+def test_a_mounted_tmpfs_takes_size_and_mode(
+    options: TmpfsOptions | None, read_only: bool, expected: list[str]
+) -> None:
+    made = plan(mounts=[Mount(type="tmpfs", target="/t", tmpfs_options=options, read_only=read_only)])
+    assert made.oci()[0]["options"] == expected
+
+
+def test_an_image_s_volume_is_anonymous_unless_something_is_mounted_there() -> None:
+    made = plan(volumes={"/data": {}, "/tmp": None}, binds=["/tmp:/tmp"])
+    (volume,) = made.volumes
+    assert volume.destination == "/data"
+    assert len(volume.name) == 64
+    assert volume.source == str(VOLUMES / volume.name)
+    assert [point.type for point in made.listed] == ["bind", "volume"]
+
+
+def test_an_anonymous_volume_can_be_asked_for_in_each_way() -> None:
+    mount = Mount(
+        type="volume", target="/b", read_only=True, volume_options=VolumeOptions(driver_config={"Name": "local"})
+    )
+    made = plan(volumes={"/c": {}}, binds=["/a"], mounts=[mount])
+    assert [(point.destination, point.rw) for point in made.volumes] == [("/a", True), ("/b", False), ("/c", True)]
+    assert len({point.name for point in made.volumes}) == 3
+
+
+def test_outer_mounts_come_before_those_inside_them() -> None:
+    made = plan(tmpfs={"/a/b/c": "", "/a": "", "/a/b": "", "/z": ""})
+    places = [entry["destination"] for entry in made.oci()]
+    assert places.index("/a") < places.index("/a/b") < places.index("/a/b/c")
