@@ -57,6 +57,7 @@ hostname @HOSTNAME@
 ifconfig lo 127.0.0.1 up
 echo "@containerlab root"
 
+@STREAMS@
 control=/dev/vport0p4
 exec 9<>$control
 {
@@ -68,7 +69,6 @@ exec 9<>$control
     done
 } <&9 &
 
-@STREAMS@
 echo "@containerlab exec"
 sh /start
 code=$?
@@ -96,8 +96,11 @@ exec 9>&-
 exec /bin/busybox chroot /root /dev/.containerlab/busybox sh /dev/.containerlab/command
 """
 
+# A terminal that nobody has open forgets its size: the script's own descriptor keeps it until the command has it.
+_KEEP_TERMINAL = "exec 8<>/dev/hvc0"
+
 _START_TERMINAL = r"""echo $$ >/pid
-exec 9>&-
+exec 8>&- 9>&-
 exec </dev/hvc0 >/dev/hvc0 2>&1
 exec /bin/busybox setsid -c /bin/busybox chroot /root /dev/.containerlab/busybox sh /dev/.containerlab/command
 """
@@ -183,7 +186,7 @@ def initramfs(kernel: Kernel, busybox: bytes, spec: dict[str, Any], files: dict[
 def _init_script(spec: dict[str, Any], modules: list[str], terminal: bool) -> str:
     streams, flush = _PIPES, "wait $out $err"
     if terminal:
-        streams, flush = "", "stty -F /dev/hvc0 sane"
+        streams, flush = _KEEP_TERMINAL, "stty -F /dev/hvc0 sane"
         size = spec["process"].get("consoleSize")
         if size:
             streams += f"\nstty -F /dev/hvc0 rows {int(size['height'])} cols {int(size['width'])}"

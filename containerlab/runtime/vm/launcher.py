@@ -102,6 +102,10 @@ class _Run:
     def _prepare(self) -> Machine:
         find_qemu()
         files = _etc_files(self._spec)
+        size = _terminal_size() if self._terminal else None
+        if size is not None:
+            # So the guest has it before its command starts; a message could come after.
+            self._spec["process"]["consoleSize"] = dict(zip(("height", "width"), size, strict=True))
         found = kernel.find(self._cache)
         initrd, disk = self._work / "initrd", self._work / "root.ext4"
         initrd.write_bytes(guest.initramfs(found, read_busybox(), self._spec, files))
@@ -206,12 +210,9 @@ class _Run:
         return True
 
     def _send_size(self, control: socket.socket) -> None:
-        try:
-            rows, columns = struct.unpack_from("HH", fcntl.ioctl(0, termios.TIOCGWINSZ, bytes(8)))
-        except OSError:
-            return
-        if rows and columns:
-            control.sendall(b"resize %d %d\n" % (rows, columns))
+        size = _terminal_size()
+        if size is not None:
+            control.sendall(b"resize %d %d\n" % size)
 
     def _drain(self, machine: Machine) -> None:
         """The guest says its exit code after its output has reached our end of the ports: what is there is all."""
@@ -241,6 +242,15 @@ class _Run:
         half = self._bundle / "vm.json.tmp"
         half.write_text(json.dumps(facts))
         half.replace(self._bundle / "vm.json")
+
+
+def _terminal_size() -> tuple[int, int] | None:
+    """Rows and columns of the caller's terminal; None when there is none, or it has no size yet."""
+    try:
+        rows, columns = struct.unpack_from("HH", fcntl.ioctl(0, termios.TIOCGWINSZ, bytes(8)))
+    except OSError:
+        return None
+    return (rows, columns) if rows and columns else None
 
 
 def _etc_files(spec: dict[str, Any]) -> dict[str, bytes]:
