@@ -25,7 +25,7 @@ try:
 except ImportError:  # architectures without isal
     import gzip  # type: ignore[no-redef]
 
-__all__ = ["CHUNK", "ByteSource", "Plain", "decompressed"]
+__all__ = ["CHUNK", "ByteSource", "Plain", "Writable", "decompressed"]
 
 CHUNK = 1 << 20
 _MAGIC_BYTES = 6
@@ -39,6 +39,12 @@ class ByteSource(Protocol):
     """What this room reads from: a file, a socket's file, a spool."""
 
     def read(self, size: int = ..., /) -> bytes: ...
+
+
+class Writable(Protocol):
+    """Where this room writes to: a file, a hasher behind a ``write``, a pipe."""
+
+    def write(self, data: bytes, /) -> object: ...
 
 
 class _Counted(io.RawIOBase):

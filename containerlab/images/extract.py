@@ -22,6 +22,7 @@ from containerlab.images.compression import ByteSource, decompressed
 from containerlab.images.headers import Entry, TarReader
 from containerlab.images.inside import Root, components
 from containerlab.images.limits import Limits
+from containerlab.images.record import Recorder
 
 __all__ = ["Extracted", "extract"]
 
@@ -47,23 +48,30 @@ def extract(
     umask: int = 0,
     into: bytes = b"",
     implied: Callable[[bytes], os.stat_result | None] | None = None,
+    record: Recorder | None = None,
+    admit: Callable[[Entry], bool] | None = None,
 ) -> Extracted:
     """Unpack a tar of any compression below the open directory ``root_fd``.
 
-    ``owner`` (uid, gid) is given to everything, instead of the archive's owners, which are kept where this
-    process can. With ``whiteouts`` the names ``.wh.…`` become overlayfs's marks, else they are ordinary
-    files. ``into`` names a directory inside the root, made when missing. ``implied(path)`` tells how a
-    directory should look that the archive uses but doesn't list.
+       ``owner`` (uid, gid) is given to everything, instead of the archive's owners, which are kept where this
+       process can. With ``whiteouts`` the names ``.wh.…`` become overlayfs's marks, else they are ordinary
+       files. ``into`` names a directory inside the root, made when missing. ``implied(path)`` tells how a
+       directory should look that the archive uses but doesn't list. ``record`` takes what is needed to make the same
+       plain stream again from the files.
+    ``admit(entry)`` is asked for each entry before it is made, may
+       change its names, and says whether it is wanted.
 
-    Raises ``BadArchive`` for a stream that is damaged, lies, or would write outside, ``StorageFull``, and
-    ``OSError``. What was written until then stays: the caller unpacks into a place of its own.
+       Raises ``BadArchive`` for a stream that is damaged, lies, or would write outside, ``StorageFull``, and
+       ``OSError``. What was written until then stays: the caller unpacks into a place of its own.
     """
     plain = decompressed(stream, limits)
     attributes = Attributes(owner or squashed_owner(), umask, implied)
-    work = _Extraction(root_fd, TarReader(plain, limits), limits, attributes, whiteouts, components(into))
+    reader = TarReader(plain, limits, record.literal if record is not None else None)
+    work = _Extraction(root_fd, reader, limits, attributes, whiteouts, components(into), record)
+    work.admit = admit
     try:
         work.run()
-        plain.drain(_TAIL)
+        reader.drain(_TAIL)
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise StorageFull("no space left on device while unpacking an archive") from error
@@ -79,6 +87,8 @@ def extract(
 class _Extraction:
     """One archive on its way to the disk."""
 
+    admit: Callable[[Entry], bool] | None = None
+
     def __init__(
         self,
         root_fd: int,
@@ -87,11 +97,12 @@ class _Extraction:
         attributes: Attributes,
         whiteouts: bool,
         into: list[bytes],
+        record: Recorder | None,
     ) -> None:
         self._root = Root(root_fd, attributes.implied_directory)
         self._root_fd = root_fd
         self._reader, self._limits, self._attributes = reader, limits, attributes
-        self._whiteouts, self._into = whiteouts, into
+        self._whiteouts, self._into, self._record = whiteouts, into, record
         self._result = attributes.result
         self._unchecked = _FREE_CHECK
         self._makers: dict[bytes, Callable[[Entry, list[bytes]], None]] = {
@@ -108,6 +119,8 @@ class _Extraction:
         """Make every entry, then the directories' own modes and times."""
         for entry in self._reader:
             self._result.entries += 1
+            if self.admit is not None and not self.admit(entry):
+                continue
             parts = components(entry.name)
             path = self._into + parts
             if not parts:
@@ -129,10 +142,17 @@ class _Extraction:
         try:
             return make(parent, path[-1])
         except FileExistsError:
-            trees.remove_at(parent, path[-1])
+            self._remove(parent, path[-1])
         # The removal may have taken a link or a directory that other paths went through.
         self._root.forget()
         return make(self._root.directory(path[:-1], create=True), path[-1])
+
+    def _remove(self, parent: int, name: bytes) -> None:
+        """A record needs the bytes of what it has recorded."""
+        if self._record is not None:
+            self._record.set_aside(parent, name)
+        else:
+            trees.remove_at(parent, name)
 
     def _top(self, entry: Entry, path: list[bytes]) -> None:
         if entry.kind != b"5":
@@ -150,6 +170,8 @@ class _Extraction:
         try:
             for chunk in self._reader.payload():
                 _write(fd, chunk)
+            if self._record is not None and entry.size:
+                self._record.file(b"/".join(path), entry.size, os.fstat(fd).st_ino)
             self._attributes.file(fd, entry)
         finally:
             os.close(fd)

@@ -2,6 +2,7 @@
 
     layers/HEX/diff         the unpacked files, overlayfs's marks in place of ``.wh.`` names
     layers/HEX/layer.json   chain ID, diff ID, parent, size, provenance
+    layers/HEX/tar-record   what makes the layer's own tar of the files again (record.py), with replaced/
     layers/l/SHORT          a link to ../HEX/diff; mount(2) has one page for all names
     layers/empty            what an overlay stands on that has no layer, or just one
 
@@ -46,9 +47,13 @@ class LayerFolder:
         names = self.lower(links)
         return names if len(names) > 1 else [*names, f"{_EMPTY}/second"]
 
+    def of(self, chain: str) -> Path:
+        """A layer's own folder."""
+        return self.folder / _hex(chain)
+
     def diff(self, chain: str) -> Path:
         """Where a layer's files lie."""
-        return self.folder / _hex(chain) / "diff"
+        return self.of(chain) / "diff"
 
     @contextlib.contextmanager
     def half_made(self, kind: str) -> Iterator[Path]:

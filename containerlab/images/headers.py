@@ -9,7 +9,7 @@ Global PAX headers are skipped, as Docker does. Sparse files are refused: no ima
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from containerlab.errors import BadArchive
@@ -52,12 +52,16 @@ class Entry:
 class TarReader:
     """Iterates the entries of a plain tar stream; ``payload()`` gives the current one's bytes.
 
-    What of a payload isn't read is skipped. Raises ``BadArchive`` for whatever can't be so.
+    What of a payload isn't read is skipped. ``position`` counts the stream's bytes read so far. ``literal``, when
+    given, is called with every byte of the stream that ``payload()`` doesn't give, in their order. Raises
+    ``BadArchive`` for whatever can't be so.
     """
 
-    def __init__(self, stream: io.RawIOBase, limits: Limits) -> None:
+    def __init__(self, stream: io.RawIOBase, limits: Limits, literal: Callable[[bytes], object] | None = None) -> None:
         self._stream = io.BufferedReader(stream, CHUNK)
         self._limits = limits
+        self._literal = literal
+        self.position = 0
         self._left = 0
         self._padding = 0
 
@@ -72,10 +76,29 @@ class TarReader:
     def payload(self) -> Iterator[bytes]:
         """The current entry's bytes, 1 MiB at a time."""
         while self._left:
-            yield self._take(min(self._left, CHUNK))
+            yield self._take(min(self._left, CHUNK), self._payload)
 
-    def _take(self, count: int) -> bytes:
+    def drain(self, most: int) -> None:
+        """Read what follows the archive's end; raises ``BadArchive`` when that is more than ``most`` bytes."""
+        left = most
+        while data := self._read(CHUNK):
+            left -= len(data)
+            if left < 0:
+                raise BadArchive("too many bytes follow the end of the archive")
+
+    def _read(self, count: int) -> bytes:
+        data = self._payload(count)
+        if self._literal is not None:
+            self._literal(data)
+        return data
+
+    def _payload(self, count: int) -> bytes:
         data = self._stream.read(count)
+        self.position += len(data)
+        return data
+
+    def _take(self, count: int, read: Callable[[int], bytes]) -> bytes:
+        data = read(count)
         if len(data) < count:
             raise BadArchive("the archive is cut off: unexpected EOF")
         self._left -= count
@@ -83,10 +106,10 @@ class TarReader:
 
     def _skip(self) -> None:
         while self._left:
-            self._take(min(self._left, CHUNK))
+            self._take(min(self._left, CHUNK), self._read)
         if self._padding:
             # Some writers leave out the padding of the very last member.
-            self._stream.read(self._padding)
+            self._read(self._padding)
             self._padding = 0
 
     def _expect(self, size: int) -> None:
@@ -98,7 +121,7 @@ class TarReader:
         long_link: bytes | None = None
         while True:
             self._skip()
-            header = self._stream.read(BLOCK)
+            header = self._read(BLOCK)
             ends = not header or header == _ZEROS
             if ends and not (pax or long_name or long_link):
                 return None
@@ -122,7 +145,7 @@ class TarReader:
         if size > self._limits.pax:
             raise BadArchive(f"an extended header of {size} bytes is larger than {self._limits.pax}")
         self._expect(size)
-        data = self._take(size) if size else b""
+        data = self._take(size, self._read) if size else b""
         self._skip()
         return data
 

@@ -8,12 +8,11 @@ trusted.
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -23,13 +22,15 @@ from containerlab.errors import BadArchive, NotFound
 from containerlab.images import trees, views
 from containerlab.images._syscalls import RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS, openat2
 from containerlab.images.attributes import squashed_owner
-from containerlab.images.compression import ByteSource
+from containerlab.images.compression import ByteSource, Writable
 from containerlab.images.extract import Extracted, extract
 from containerlab.images.files import Reserve, no_room
 from containerlab.images.folder import LayerFolder
+from containerlab.images.hashing import Hashed
 from containerlab.images.layer import Layer, Provenance, chain_id
 from containerlab.images.limits import Limits
-from containerlab.images.pack import Writable, pack
+from containerlab.images.pack import pack
+from containerlab.images.record import Recorder, replay, size_of
 
 __all__ = ["LayerStore"]
 
@@ -53,6 +54,7 @@ CREATE TABLE IF NOT EXISTS layer_pins (
 """
 _RESERVE = 512 << 10  # a removal takes SQLite a few pages of its log
 _INSERT = "INSERT INTO layers VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_PIN = "INSERT OR IGNORE INTO layer_pins VALUES (?, ?)"
 _CHAIN = """
 WITH RECURSIVE up AS (
     SELECT *, 0 AS depth FROM layers WHERE chain_id = ?
@@ -117,11 +119,26 @@ class LayerStore:
         return self._files.diff(chain)
 
     def tar(self, chain: str, out: Writable) -> None:
-        """The layer's own deterministic tar, as ``commit`` hashes it."""
-        with trees.directory(self.diff(chain)) as fd:
-            pack(fd, out, whiteouts=True)
+        """The layer's own tar, byte for byte: that which was unpacked, or which ``commit`` hashed.
 
-    @contextmanager
+        Raises ``BadArchive``, when all of it is written, where the files were changed meanwhile.
+        """
+        diff_id = self.get(chain).diff_id
+        hashed = Hashed()
+        try:
+            with trees.directory(self._files.diff(chain)) as fd:
+                replay(self._files.of(chain), fd, _Both(out, hashed))
+            if hashed.digest() != diff_id:
+                raise BadArchive(f"the files of layer {chain} were changed on the disk")
+        finally:
+            hashed.close()
+
+    def tar_size(self, chain: str) -> int:
+        """How many bytes ``tar`` writes."""
+        self.get(chain)
+        return size_of(self._files.of(chain))
+
+    @contextlib.contextmanager
     def mounted(self, chain: str | None, upper: Path | None = None, *, volatile: bool = False) -> Iterator[int]:
         """A descriptor of the directory that the layers up to ``chain`` make together.
 
@@ -145,17 +162,18 @@ class LayerStore:
         provenance: Provenance | None = None,
         *,
         diff_id: str | None = None,
+        owner: str | None = None,
     ) -> Layer:
         """Unpack a layer's archive on top of ``parent``; gives the layer that exists if it is known already.
 
-        Raises ``BadArchive`` when the plain stream's digest isn't ``diff_id``, and whatever ``extract``
-        raises.
+        It is pinned for ``owner`` the moment that it exists. Raises ``BadArchive`` when the plain stream's digest isn't
+        ``diff_id``, and whatever ``extract`` raises.
         """
         below = self.chain(parent)
         with self._files.half_made("layer") as half:
             with no_room("a layer"):
                 (half / "diff").mkdir()
-                with trees.directory(half / "diff") as fd:
+                with trees.directory(half / "diff") as fd, contextlib.closing(Recorder(half)) as record:
                     os.fchmod(fd, 0o755)  # whatever the umask; the archive may say otherwise
                     done = extract(
                         stream,
@@ -163,10 +181,12 @@ class LayerStore:
                         limits=self._limits,
                         whiteouts=True,
                         implied=self._looks_of(below),
+                        record=record,
                     )
+                    record.finish(fd)
             if diff_id is not None and done.diff_id != diff_id:
                 raise BadArchive(f"the layer's digest is {done.diff_id}, but its image says {diff_id}")
-            return self._publish(half, _described(done, parent, provenance))
+            return self._publish(half, _described(done, parent, provenance), owner)
 
     def commit(self, upper: Path, parent: str | None, provenance: Provenance | None = None) -> Layer:
         """Make a layer of an overlay's upper directory, which is taken away by rename (on the same file system).
@@ -174,25 +194,28 @@ class LayerStore:
         Nothing may be mounted on ``upper`` any more. Its digest is that of its deterministic tar.
         """
         owner = squashed_owner()
-        hasher = _Hasher()
-        with trees.directory(upper) as fd:
-            packed = pack(fd, hasher, whiteouts=True)
-            for path in packed.sockets:  # the archive hasn't them, so the layer hasn't
-                above, _, name = path.rpartition(b"/")
-                trees.remove_below(fd, above, name)
-            # The top directory isn't in the archive: it looks as if unpacked from there.
-            os.fchown(fd, *(owner or (0, 0)))
-            os.fchmod(fd, 0o755)
-        done = Extracted(hasher.digest(), packed.entries, packed.size, owner is not None)
-        with self._files.half_made("layer") as half:
+        hashed = Hashed()
+        with contextlib.closing(hashed), self._files.half_made("layer") as half:
+            with trees.directory(upper) as fd, contextlib.closing(Recorder(half)) as record:
+                packed = pack(fd, hashed, whiteouts=True, record=record)
+                for path in packed.sockets:  # the archive hasn't them, so the layer hasn't
+                    above, _, name = path.rpartition(b"/")
+                    trees.remove_below(fd, above, name)
+                # The top directory isn't in the archive: it looks as if unpacked from there.
+                os.fchown(fd, *(owner or (0, 0)))
+                os.fchmod(fd, 0o755)
+                record.finish(fd)
+            done = Extracted(hashed.digest(), packed.entries, packed.size, owner is not None)
             upper.rename(half / "diff")
-            return self._publish(half, _described(done, parent, provenance))
+            return self._publish(half, _described(done, parent, provenance), None)
 
-    def _publish(self, half: Path, layer: Layer) -> Layer:
+    def _publish(self, half: Path, layer: Layer, owner: str | None) -> Layer:
         with no_room("a layer"):
             (half / "layer.json").write_bytes(msgspec.json.encode(layer))
         with self._lock:
             if self.has(layer.chain_id):
+                if owner is not None:
+                    self.pin(layer.chain_id, owner)
                 return self.get(layer.chain_id)
             link = self._files.adopt(half, layer.chain_id)
             provenance = msgspec.json.encode(layer.provenance).decode()
@@ -200,6 +223,8 @@ class LayerStore:
             try:
                 with self._database.transaction(durable=False) as transaction:
                     transaction.execute(_INSERT, (*values, layer.squashed, self._boot_id))
+                    if owner is not None:
+                        transaction.execute(_PIN, (owner, layer.chain_id))
             except BaseException as error:
                 self._files.erase(layer.chain_id)
                 if isinstance(error, sqlite3.IntegrityError):
@@ -229,7 +254,7 @@ class LayerStore:
         """Keep a layer (and all below it) for ``owner``, a container's or a build's id, until ``unpin``."""
         with self._lock, self._database.transaction(durable=False) as transaction:
             try:
-                transaction.execute("INSERT OR IGNORE INTO layer_pins VALUES (?, ?)", (owner, chain))
+                transaction.execute(_PIN, (owner, chain))
             except sqlite3.IntegrityError:
                 raise NotFound(f"no such layer: {chain}") from None
 
@@ -344,17 +369,15 @@ class LayerStore:
         return rows
 
 
-class _Hasher:
-    """A place to pack into that keeps nothing but the digest."""
+class _Both:
+    """Two places to write to as one."""
 
-    def __init__(self) -> None:
-        self._hash = hashlib.sha256()
+    def __init__(self, first: Writable, second: Writable) -> None:
+        self._first, self._second = first, second
 
     def write(self, data: bytes, /) -> None:
-        self._hash.update(data)
-
-    def digest(self) -> str:
-        return "sha256:" + self._hash.hexdigest()
+        self._first.write(data)
+        self._second.write(data)
 
 
 def _directory_status(diff: Path, path: bytes) -> os.stat_result:

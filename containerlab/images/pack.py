@@ -12,17 +12,18 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from containerlab.errors import InvalidParameter
 from containerlab.images import marks
 from containerlab.images._syscalls import RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS, openat2
-from containerlab.images.compression import CHUNK
+from containerlab.images.compression import CHUNK, Writable
 from containerlab.images.headers import BLOCK
+from containerlab.images.record import Recorder
 from containerlab.images.ustar import header
 
-__all__ = ["Packed", "Writable", "pack"]
+__all__ = ["Packed", "Writable", "pack", "pack_one"]
 
 _MAX_PATH = 4096
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -42,12 +43,6 @@ _KINDS = {
 }
 
 
-class Writable(Protocol):
-    """Where a tar goes: a file, a hasher behind a ``write``, a pipe."""
-
-    def write(self, data: bytes, /) -> object: ...
-
-
 @dataclass(slots=True)
 class Packed:
     """``entries`` in the archive, and ``size``, the bytes of its files (a file with several names once).
@@ -60,21 +55,48 @@ class Packed:
     sockets: list[bytes] = field(default_factory=list)
 
 
-def pack(dir_fd: int, out: Writable, *, whiteouts: bool = False, prefix: bytes = b"", top: bool = False) -> Packed:
+def pack(
+    dir_fd: int,
+    out: Writable,
+    *,
+    whiteouts: bool = False,
+    prefix: bytes = b"",
+    top: bool = False,
+    enter: Callable[[int], bool] | None = None,
+    leave_out: Callable[[bytes, os.stat_result], bool] | None = None,
+    record: Recorder | None = None,
+) -> Packed:
     """Write everything below the open directory ``dir_fd``; names begin with ``prefix``.
 
-    ``top`` adds an entry for the directory itself. Raises ``InvalidParameter`` for a path beyond 4,096 bytes
+    ``top`` adds an entry for the directory itself. A directory for whose descriptor ``enter`` says no goes out
+    as an empty one; what ``leave_out(path, status)`` says yes to doesn't go out, nor what is below it. ``record``
+    takes what is needed to make the same tar again. Raises ``InvalidParameter`` for a path beyond 4,096 bytes
     and, with ``whiteouts``, for what no layer can say: a directory that overlayfs renamed (``redirect``), a
     file that is named like a whiteout. What a running container removes or replaces meanwhile is left out.
     """
-    return _Packing(dir_fd, out, whiteouts, prefix).run(top)
+    return _Packing(dir_fd, out, whiteouts, prefix, enter, leave_out, record).run(top)
+
+
+def pack_one(dir_fd: int, name: bytes, out: Writable) -> Packed:
+    """Write the one thing ``name`` in the open directory ``dir_fd``, a link as a link; not for a directory."""
+    return _Packing(dir_fd, out, False, b"").run_one(name)
 
 
 class _Packing:
     """One walk. Only one directory is open at a time, however deep the tree is."""
 
-    def __init__(self, dir_fd: int, out: Writable, whiteouts: bool, prefix: bytes) -> None:
+    def __init__(
+        self,
+        dir_fd: int,
+        out: Writable,
+        whiteouts: bool,
+        prefix: bytes,
+        enter: Callable[[int], bool] | None = None,
+        leave_out: Callable[[bytes, os.stat_result], bool] | None = None,
+        record: Recorder | None = None,
+    ) -> None:
         self._dir_fd, self._out, self._whiteouts, self._prefix = dir_fd, out, whiteouts, prefix
+        self._enter, self._leave_out, self._record = enter, leave_out, record
         self._first_names: dict[tuple[int, int], bytes] = {}
         self._packed = Packed()
         self._buffer = bytearray(CHUNK)
@@ -94,11 +116,23 @@ class _Packing:
                     self._emit(self._prefix or b"./", os.fstat(fd), xattrs=_xattrs(fd))
                 if self._whiteouts:
                     self._marks(fd, path)
-                pending.extend(reversed(self._directory(fd, path)))
+                if self._enter is None or self._enter(fd):
+                    pending.extend(reversed(self._directory(fd, path)))
             finally:
                 os.close(fd)
-        self._out.write(_END)
+        self._literal(_END)
         return self._packed
+
+    def run_one(self, name: bytes) -> Packed:
+        self._entry(self._dir_fd, name, name, os.stat(name, dir_fd=self._dir_fd, follow_symlinks=False))
+        self._literal(_END)
+        return self._packed
+
+    def _literal(self, data: bytes) -> None:
+        """Bytes that are in no file."""
+        self._out.write(data)
+        if self._record is not None:
+            self._record.literal(data)
 
     def _marks(self, fd: int, path: bytes) -> None:
         """The mark of an opaque directory comes before everything that is in it."""
@@ -119,6 +153,8 @@ class _Packing:
                 raise InvalidParameter(f"a path of {len(here)} bytes is too long for an archive")
             try:
                 status = os.stat(name, dir_fd=fd, follow_symlinks=False)
+                if self._leave_out is not None and self._leave_out(here, status):
+                    continue
                 self._entry(fd, name, here, status)
             except OSError as error:
                 if error.errno in _GONE:
@@ -173,14 +209,20 @@ class _Packing:
             size = status.st_size
             self._packed.size += size
             head = self._head(path, status, size=size, xattrs=_xattrs(fd))
+            padding = _ZEROS[: -size % BLOCK]
+            if self._record is not None:
+                self._record.literal(head)
+                if size:
+                    self._record.file(path, size, status.st_ino)
+                self._record.literal(padding)
             if size <= CHUNK // 4:
                 data = os.read(fd, size) if size else b""
                 # A file that shrinks meanwhile is filled up: the header's size is already said.
-                self._out.write(b"".join((head, data.ljust(size, b"\0"), _ZEROS[: -size % BLOCK])))
+                self._out.write(b"".join((head, data.ljust(size, b"\0"), padding)))
             else:
                 self._out.write(head)
                 self._long(fd, size)
-                self._out.write(_ZEROS[: -size % BLOCK])
+                self._out.write(padding)
         finally:
             os.close(fd)
 
@@ -204,7 +246,7 @@ class _Packing:
         link: bytes = b"",
         xattrs: dict[bytes, bytes] | None = None,
     ) -> None:
-        self._out.write(self._head(path, status, kind=kind, link=link, xattrs=xattrs))
+        self._literal(self._head(path, status, kind=kind, link=link, xattrs=xattrs))
 
     def _head(
         self,
@@ -234,7 +276,7 @@ class _Packing:
 
     def _write_header(self, data: bytes) -> None:
         self._packed.entries += 1
-        self._out.write(data)
+        self._literal(data)
 
 
 def _xattrs(fd: int) -> dict[bytes, bytes] | None:
