@@ -99,10 +99,7 @@ def write_files(request: BundleRequest, spec: Spec) -> None:
     if request.names is not None:
         return
     name = hostname_of(request.container_id, request.config, request.host)
-    if network_mode(request.host) == "host":
-        hosts, resolv = _host_file("/etc/hosts"), _host_file("/etc/resolv.conf")
-    else:
-        hosts, resolv = _hosts(request, name), _resolv(request.host)
+    hosts, resolv = _hosts(request.host), _resolv(request.host)
     for file, text in (("hostname", f"{name}\n"), ("hosts", hosts), ("resolv.conf", resolv)):
         (folder / file).write_text(text, encoding="utf-8")
 
@@ -193,10 +190,12 @@ def _security(spec: Spec, request: BundleRequest) -> None:
         linux["maskedPaths"] = host.masked_paths
     if host.readonly_paths is not None:
         linux["readonlyPaths"] = host.readonly_paths
-    if not host.privileged and options.get("seccomp") != "unconfined":
+    asked = options.get("seccomp", "")
+    own = asked if asked.startswith("{") else ""
+    # A profile of one's own holds for a privileged container too (moby daemon/seccomp_linux.go).
+    if own or not (host.privileged or asked == "unconfined"):
         granted = frozenset(spec["process"]["capabilities"]["bounding"])
-        own = options.get("seccomp", "")
-        spec["annotations"]["containerlab.seccomp"] = str(request.seccomp(granted, own if own.startswith("{") else ""))
+        spec["annotations"]["containerlab.seccomp"] = str(request.seccomp(granted, own))
 
 
 def _bind(source: str, destination: str) -> dict[str, Any]:
@@ -212,25 +211,29 @@ def _drop(spec: Spec, destination: str) -> None:
     spec["mounts"] = [entry for entry in spec["mounts"] if entry["destination"] != destination]
 
 
-def _hosts(request: BundleRequest, name: str) -> str:
-    """Docker's /etc/hosts (libnetwork etchosts), ``--add-host`` at its end."""
-    lines = [
-        "127.0.0.1\tlocalhost",
-        "::1\tlocalhost ip6-localhost ip6-loopback",
-        "fe00::\tip6-localnet",
-        "ff00::\tip6-mcastprefix",
-        "ff02::1\tip6-allnodes",
-        "ff02::2\tip6-allrouters",
-    ]
-    for entry in request.host.extra_hosts:
-        host, _, address = entry.replace("=", ":", 1).partition(":")
-        lines.append(f"{address}\t{host}")
-    return "\n".join(lines) + "\n"
+_HOSTS = (
+    "127.0.0.1\tlocalhost",
+    "::1\tlocalhost ip6-localhost ip6-loopback",
+    "fe00::\tip6-localnet",
+    "ff00::\tip6-mcastprefix",
+    "ff02::1\tip6-allnodes",
+    "ff02::2\tip6-allrouters",
+)
+
+
+def _hosts(host: HostConfig) -> str:
+    """Docker's /etc/hosts (libnetwork etchosts), or the host's along with its network; ``--add-host`` at its end."""
+    lines = _host_file("/etc/hosts").splitlines() if network_mode(host) == "host" else list(_HOSTS)
+    for entry in host.extra_hosts:
+        name, _, address = entry.replace("=", ":", 1).partition(":")
+        lines.append(f"{address.strip('[]')}\t{name}")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _resolv(host: HostConfig) -> str:
     """The host's resolver settings, each kind replaced by what the request names."""
-    lines = [line for line in _host_file("/etc/resolv.conf").splitlines() if line and line[0] not in "#;"]
+    lines = [line.strip() for line in _host_file("/etc/resolv.conf").splitlines()]
+    lines = [line for line in lines if line and line[0] not in "#;"]
     for keyword, values, joined in (
         ("nameserver", host.dns, False),
         ("search", [word for word in host.dns_search if word != "."], True),
