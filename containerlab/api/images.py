@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiohttp import web
 
 from containerlab.api.keys import Routes, engine_of
 from containerlab.api.lifetime import ends_with_client
 from containerlab.api.requests import filters, flag, refuse, refuse_other_platform, text
 from containerlab.api.streams import json_answer, message_stream
+from containerlab.api.versions import at_least
 from containerlab.errors import InvalidParameter
 
 __all__ = ["ROUTES"]
 
+# Fields of Config that say nothing of an image.
+_CONTAINERS_OWN: tuple[str, ...] = ("Hostname", "Domainname", "AttachStdin", "AttachStdout", "AttachStderr", "Tty")
+_CONTAINERS_OWN += ("OpenStdin", "StdinOnce", "Image", "NetworkDisabled", "MacAddress", "StopTimeout")
+
 
 async def _list(request: web.Request) -> web.Response:
-    return json_answer(await engine_of(request).images.list(all=flag(request, "all"), filters=filters(request)))
+    found = await engine_of(request).images.list(all=flag(request, "all"), filters=filters(request))
+    for view in found:
+        _trim(request, view)
+    return json_answer(found)
 
 
 async def _inspect(request: web.Request) -> web.Response:
-    return json_answer(await engine_of(request).images.inspect(_name(request)))
+    view = await engine_of(request).images.inspect(_name(request))
+    _trim(request, view)
+    return json_answer(view)
+
+
+def _trim(request: web.Request, view: dict[str, Any]) -> None:
+    """Take out what newer versions don't show any more (moby api/docs/CHANGELOG.md, 1.44, 1.45 and 1.50)."""
+    if at_least(request, "1.44"):
+        view.pop("VirtualSize", None)
+    if at_least(request, "1.45"):
+        view.pop("Container", None)
+    if at_least(request, "1.50") and "Config" in view:
+        for name in _CONTAINERS_OWN:
+            view["Config"].pop(name, None)
 
 
 async def _history(request: web.Request) -> web.Response:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from containerlab.api.keys import Routes, engine_of
+from containerlab.api.requests import filters, refuse
 from containerlab.api.streams import json_answer
+from containerlab.engine.system import DISK_KINDS
+from containerlab.errors import InvalidParameter
 
 __all__ = ["ROUTES"]
 
@@ -32,7 +35,24 @@ async def _info(request: web.Request) -> web.Response:
 
 
 async def _disk_usage(request: web.Request) -> web.Response:
-    return json_answer(await engine_of(request).system.disk_usage())
+    kinds = frozenset(request.query.getall("type", [])) or DISK_KINDS
+    for kind in kinds - DISK_KINDS:
+        raise InvalidParameter(f"unknown object type: {kind}")
+    return json_answer(await engine_of(request).system.disk_usage(kinds))
+
+
+async def _build_prune(request: web.Request) -> web.Response:
+    for name in ("keep-storage", "reserved-space", "max-used-space", "min-free-space"):
+        refuse(request, name, "the cache has no bound to keep to")
+    if filters(request):
+        raise InvalidParameter("filters are not supported: the whole unneeded cache goes")
+    return json_answer(await engine_of(request).builds.prune())
+
+
+async def _nothing_to_prune(request: web.Request) -> web.Response:
+    """Networks that are there belong to the engine, and a volume goes with its container."""
+    kind = "Networks" if request.path.endswith("/networks/prune") else "Volumes"
+    return json_answer({f"{kind}Deleted": None} | ({"SpaceReclaimed": 0} if kind == "Volumes" else {}))
 
 
 ROUTES: Routes = (
@@ -41,4 +61,7 @@ ROUTES: Routes = (
     ("GET", "/version", _version),
     ("GET", "/info", _info),
     ("GET", "/system/df", _disk_usage),
+    ("POST", "/build/prune", _build_prune),
+    ("POST", "/networks/prune", _nothing_to_prune),
+    ("POST", "/volumes/prune", _nothing_to_prune),
 )

@@ -40,7 +40,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
 async def negotiate(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse a version that isn't spoken here, in Docker's words.
 
-    Raises InvalidParameter when the path names a version outside 1.24 to 1.43.
+    Raises InvalidParameter when the path names a version outside 1.24 to 1.50.
     """
     asked = request.match_info.get("version", API_VERSION)
     numbers = _numbers(asked)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from containerlab.engine.build_cache import prune_cache
 from containerlab.engine.parts import Parts
 
 if TYPE_CHECKING:
@@ -33,6 +35,12 @@ class Builds:
             if tag.familiar() in _familiar(options.tags):
                 parts.tell_image(image, "tag", name=tag.familiar())
         return image
+
+    async def prune(self) -> dict[str, Any]:
+        """Forget the cache: the layers that no image, container or running build needs."""
+        done = await asyncio.to_thread(prune_cache, self._parts.images)
+        self._parts.tell_prune("builder", done["SpaceReclaimed"])
+        return done
 
     def _made(self) -> Builder:
         if self._builder is None:

@@ -143,7 +143,8 @@ class Containers:
                 await self._lifecycle.remove_locked(container)
             deleted.append(container.id)
             reclaimed += size
-        return {"ContainersDeleted": deleted, "SpaceReclaimed": reclaimed}
+        self._parts.tell_prune("container", reclaimed)
+        return {"ContainersDeleted": deleted or None, "SpaceReclaimed": reclaimed}
 
     async def resize(self, ref: str, height: int, width: int) -> None:
         """The size of its terminal, in characters. Raises Conflict when it doesn't run."""

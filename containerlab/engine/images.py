@@ -93,7 +93,9 @@ class Images:
                 await self._untag(image, tag, told)
             await self._delete(image, told)
         await asyncio.to_thread(self._parts.images.prune_layers)
-        return {"ImagesDeleted": told or None, "SpaceReclaimed": max(0, before - self._disk())}
+        reclaimed = max(0, before - self._disk())
+        self._parts.tell_prune("image", reclaimed)
+        return {"ImagesDeleted": told or None, "SpaceReclaimed": reclaimed}
 
     async def pull(self, ref: str, emit: Callable[[dict[str, Any]], None]) -> None:
         """``emit`` receives Docker's stream messages. Raises HostLacks for what only a registry has."""

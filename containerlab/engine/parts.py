@@ -51,6 +51,10 @@ class Parts:
         attributes = {**(image.config.config.Labels or {}), "name": name or image.id}
         self.events.publish("image", action, image.id, attributes)
 
+    def tell_prune(self, kind: str, reclaimed: int) -> None:
+        """Publish that a prune is done; ``reclaimed`` in bytes."""
+        self.events.publish(kind, "prune", "", {"reclaimed": str(reclaimed)})
+
     def discard_folder(self, folder: Path) -> Path | None:
         """Hide a folder by one rename; the path that ``delete_tree`` can take its time with."""
         hidden = self.settings.store / "tmp" / f"removed-{folder.name}"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from containerlab import __version__
+from containerlab.engine.build_cache import cache_view
 from containerlab.engine.image_views import list_view as image_view
 from containerlab.engine.log_options import DRIVERS
 from containerlab.engine.parts import Parts
@@ -21,10 +22,12 @@ from containerlab.engine.views import GRAPH_DRIVER, list_view
 from containerlab.runtime import cgroups
 from containerlab.runtime.userns import in_user_namespace
 
-__all__ = ["API_VERSION", "MIN_API_VERSION", "System"]
+__all__ = ["API_VERSION", "DISK_KINDS", "MIN_API_VERSION", "System"]
 
-API_VERSION = "1.43"
+API_VERSION = "1.50"
 MIN_API_VERSION = "1.24"
+
+DISK_KINDS = frozenset({"container", "image", "volume", "build-cache"})
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _PROBE_SECONDS = 60.0
@@ -149,23 +152,39 @@ class System:
 
         return await repair(self._parts)
 
-    async def disk_usage(self) -> dict[str, Any]:
-        """The body of ``GET /system/df``."""
+    async def disk_usage(self, kinds: frozenset[str] = DISK_KINDS) -> dict[str, Any]:
+        """The body of ``GET /system/df``, of the asked ``kinds`` alone."""
         parts = self._parts
-        users = [container.record.image for container in parts.registry]
-        images = []
-        for image in await asyncio.to_thread(parts.images.list):
-            images.append({**image_view(image), "Containers": users.count(image.id)})
+        answer: dict[str, Any] = {}
+        if "image" in kinds:
+            answer |= await asyncio.to_thread(self._image_usage)
+        if kinds & {"container", "volume"}:
+            containers, volumes = await asyncio.to_thread(self._container_usage)
+            answer |= {"Containers": containers} if "container" in kinds else {}
+            answer |= {"Volumes": volumes} if "volume" in kinds else {}
+        if "build-cache" in kinds:
+            answer["BuildCache"] = await asyncio.to_thread(cache_view, parts.images)
+        return answer
+
+    def _image_usage(self) -> dict[str, Any]:
+        users = [container.record.image for container in self._parts.registry]
+        images = self._parts.images.list()
+        needed = {chain for image in images for chain in image.chain_ids}
+        layers = [layer for layer in self._parts.images.layers.all() if layer.chain_id in needed]
+        return {
+            "LayersSize": sum(layer.size for layer in layers),
+            "Images": [{**image_view(image), "Containers": users.count(image.id)} for image in images],
+        }
+
+    def _container_usage(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         containers, volumes = [], []
-        for container in parts.registry:
-            written, whole = await asyncio.to_thread(sizes_of, parts, container)
+        for container in self._parts.registry:
+            written, whole = sizes_of(self._parts, container)
             containers.append({**list_view(container), "SizeRw": written, "SizeRootFs": whole})
             for point in container.record.mounts:
                 if point.type == "volume":
-                    size = await asyncio.to_thread(tree_size, point.source)
-                    volumes.append(_volume(point.name, point.source, size))
-        layers = sum(layer.size for layer in await asyncio.to_thread(parts.images.layers.all))
-        return {"LayersSize": layers, "Images": images, "Containers": containers, "Volumes": volumes, "BuildCache": []}
+                    volumes.append(_volume(point.name, point.source, tree_size(point.source)))
+        return containers, volumes
 
 
 _LOG_DRIVERS = list(DRIVERS)

@@ -178,7 +178,7 @@ class FakeEvents:
 
 class FakeSystem:
     def version(self) -> dict[str, Any]:
-        return {"ApiVersion": "1.43"}
+        return {"ApiVersion": "1.50"}
 
 
 class FakeEngine:

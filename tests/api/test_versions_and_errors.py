@@ -15,7 +15,7 @@ import pytest
 def test_ping_tells_clients_which_builder_to_use(serving):
     status, headers, body = serving.request("GET", "/_ping")
     assert (status, body) == (200, b"OK")
-    assert headers["Api-Version"] == "1.43"
+    assert headers["Api-Version"] == "1.50"
     assert headers["Builder-Version"] == "1"
     assert headers["Ostype"] == "linux"
     assert headers["Docker-Experimental"] == "false"
@@ -27,17 +27,17 @@ def test_ping_by_head_has_the_headers_and_no_body(serving):
     assert headers["Builder-Version"] == "1"
 
 
-@pytest.mark.parametrize("prefix", ["", "/v1.24", "/v1.41", "/v1.43"])
+@pytest.mark.parametrize("prefix", ["", "/v1.24", "/v1.41", "/v1.50"])
 def test_a_spoken_version_is_optional(serving, prefix):
     status, _, body = serving.request("GET", f"{prefix}/version")
     assert status == 200
-    assert json.loads(body)["ApiVersion"] == "1.43"
+    assert json.loads(body)["ApiVersion"] == "1.50"
 
 
 def test_a_client_too_new_is_told_the_maximum(serving):
-    status, _, body = serving.request("GET", "/v1.44/version")
+    status, _, body = serving.request("GET", "/v1.51/version")
     assert status == 400
-    assert json.loads(body) == {"message": "client version 1.44 is too new. Maximum supported API version is 1.43"}
+    assert json.loads(body) == {"message": "client version 1.51 is too new. Maximum supported API version is 1.50"}
 
 
 def test_a_client_too_old_is_told_the_minimum(serving):
