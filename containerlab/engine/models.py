@@ -1,12 +1,13 @@
 """The structs that are kept in the database and travel on the wire, under Docker's own names.
 
 Source: the Docker Engine API reference 1.43, ``ContainerConfig``, ``HostConfig``, ``ExecConfig``.
-Decoding is as lenient as Docker's: an unknown field is dropped, ``null`` means the field's default, and
-where Docker takes a list of words it takes one string too. ``decode`` and ``encode`` are the only doors.
+Decoding is as lenient as Docker's: an unknown field is dropped, a name may be in any case (Go's encoding/json),
+``null`` means the field's default, and where Docker takes a list of words it takes one string too. ``decode`` and ``encode`` are the only doors.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
@@ -308,15 +309,24 @@ def _without_nulls(expected: Any, value: object) -> object:
     """``value`` with every null field of every struct left out; a map's null values stay."""
     struct = next((t for t in (expected, *get_args(expected)) if _is_struct(t)), None)
     if struct is not None and isinstance(value, dict):
-        known = {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
+        known = _fields(struct)
+        found = ((known.get(key.lower()), item) for key, item in value.items() if item is not None)
         return {
-            key: _without_nulls(known[key], [item] if key in _STRING_OR_LIST and isinstance(item, str) else item)
-            for key, item in value.items()
-            if item is not None and key in known
+            field.encode_name: _without_nulls(
+                field.type, [item] if field.encode_name in _STRING_OR_LIST and isinstance(item, str) else item
+            )
+            for field, item in found
+            if field is not None
         }
     if struct is None or value is None:
         return _inside(expected, value)
     return [_without_nulls(struct, item) for item in value] if isinstance(value, list) else value
+
+
+@functools.cache
+def _fields(struct: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+    """By wire name in small letters."""
+    return {field.encode_name.lower(): field for field in msgspec.structs.fields(struct)}
 
 
 def _inside(expected: Any, value: object) -> object:

@@ -326,7 +326,7 @@ def test_the_hosts_file_is_docker_s_with_the_added_ones_at_its_end(request_for: 
 
 FILES = {
     "/etc/hosts": "127.0.0.1 localhost\n10.0.0.1 lab",
-    "/etc/resolv.conf": "# by hand\n\n  \n ; x\nnameserver 10.0.0.53\n nameserver 10.0.0.54\nsearch a b\noptions ndots:1",
+    "/etc/resolv.conf": "# x\n\n  \n ; x\nnameserver 10.0.0.53\n nameserver 10.0.0.54\nsearch a b\noptions ndots:1",
 }
 
 
