@@ -2,7 +2,8 @@
 
 Source: the Docker Engine API reference 1.43, ``ContainerConfig``, ``HostConfig``, ``ExecConfig``.
 Decoding is as lenient as Docker's: an unknown field is dropped, a name may be in any case (Go's encoding/json),
-``null`` means the field's default, and where Docker takes a list of words it takes one string too. ``decode`` and ``encode`` are the only doors.
+``null`` means the field's default, and where Docker takes a list of words it takes one string too. ``decode`` and
+``encode`` are the only doors.
 """
 
 from __future__ import annotations
