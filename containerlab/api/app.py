@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from containerlab.api import (
+    archives,
     build,
     container_streams,
     containers,
@@ -33,6 +34,7 @@ _ROUTES = (
     *system.ROUTES,
     *containers.ROUTES,
     *container_streams.ROUTES,
+    *archives.ROUTES,
     *execs.ROUTES,
     *images.ROUTES,
     *build.ROUTES,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from containerlab.engine.names import near
 from containerlab.engine.restart import Backoff
 from containerlab.engine.state import ContainerRecord, ContainerState
+from containerlab.engine.visitors import Visitor
 from containerlab.engine.waiters import Waiters
 from containerlab.errors import Conflict, InvalidParameter, NoSuchContainer
 
@@ -39,6 +40,8 @@ class Container:
         self.restarting: asyncio.Task[None] | None = None
         self.remove_at_exit = record.host_config.auto_remove
         self.execs: set[str] = set()
+        self.visits: set[Visitor] = set()
+        """Who looks into its files; see ``engine.visits``."""
         self.health: Health | None = None
         """What its check has found so far; None without one, and until the first start."""
         if not state.running:

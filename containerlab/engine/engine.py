@@ -19,6 +19,7 @@ from containerlab.engine.recovery import recover
 from containerlab.engine.settings import Settings
 from containerlab.engine.state import ContainerTable
 from containerlab.engine.system import System
+from containerlab.engine.visits import Visits
 from containerlab.images import ImageStore
 from containerlab.runtime.client import SupervisorClient
 from containerlab.runtime.identity import boot_id
@@ -39,6 +40,7 @@ class Engine:
         self._health = HealthMonitor(parts, self.execs)
         self._lifecycle = Lifecycle(parts, self._health)
         self.containers = Containers(parts, self._lifecycle)
+        self.visits = Visits(parts)
         self.images = Images(parts)
         self.builds = Builds(parts)
         self.system = System(parts)

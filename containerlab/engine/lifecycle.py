@@ -27,6 +27,7 @@ from containerlab.engine.log_options import supervised_log
 from containerlab.engine.parts import Parts, delete_tree
 from containerlab.engine.restart import should_restart
 from containerlab.engine.signals import parse_signal
+from containerlab.engine.visits import end_visits
 from containerlab.engine.waiters import Waiter
 from containerlab.errors import Conflict, ContainerlabError, NotModified
 
@@ -84,6 +85,7 @@ class Lifecycle:
         state = container.state
         try:
             write_joined(self._parts, container)
+            await end_visits(container)
             self._reuse_volatile(container)
             await self.supervise(container)
             started = await self._parts.supervisor.call("start", container=container.id)

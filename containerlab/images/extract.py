@@ -53,16 +53,15 @@ def extract(
 ) -> Extracted:
     """Unpack a tar of any compression below the open directory ``root_fd``.
 
-       ``owner`` (uid, gid) is given to everything, instead of the archive's owners, which are kept where this
-       process can. With ``whiteouts`` the names ``.wh.…`` become overlayfs's marks, else they are ordinary
-       files. ``into`` names a directory inside the root, made when missing. ``implied(path)`` tells how a
-       directory should look that the archive uses but doesn't list. ``record`` takes what is needed to make the same
-       plain stream again from the files.
-    ``admit(entry)`` is asked for each entry before it is made, may
-       change its names, and says whether it is wanted.
+    ``owner`` (uid, gid) is given to everything, instead of the archive's owners, which are kept where this
+    process can. With ``whiteouts`` the names ``.wh.…`` become overlayfs's marks, else they are ordinary
+    files. ``into`` names a directory inside the root, made when missing. ``implied(path)`` tells how a
+    directory should look that the archive uses but doesn't list. ``record`` takes what is needed to make the same
+    plain stream again from the files. ``admit(entry)`` is asked for each entry before it is made, may change its
+    names, and says whether it is wanted.
 
-       Raises ``BadArchive`` for a stream that is damaged, lies, or would write outside, ``StorageFull``, and
-       ``OSError``. What was written until then stays: the caller unpacks into a place of its own.
+    Raises ``BadArchive`` for a stream that is damaged, lies, or would write outside, ``StorageFull``, and
+    ``OSError``. What was written until then stays: the caller unpacks into a place of its own.
     """
     plain = decompressed(stream, limits)
     attributes = Attributes(owner or squashed_owner(), umask, implied)
