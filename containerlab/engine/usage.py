@@ -136,9 +136,13 @@ def _user(uid: int) -> str:
 
 async def _ps(program: str, ps_args: str, pids: list[int]) -> dict[str, Any]:
     """Run ``ps`` over the whole host and keep the container's lines (moby daemon/top_unix.go)."""
+    try:
+        words = shlex.split(ps_args)
+    except ValueError as error:
+        raise InvalidParameter(f"Error running ps: {ps_args[:200]!r}: {error}") from None
     process = await asyncio.create_subprocess_exec(
         program,
-        *shlex.split(ps_args),
+        *words,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         stdin=asyncio.subprocess.DEVNULL,
