@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from containerlab import paths
-from containerlab.api import folders
+from containerlab.api import folders, tls
 from containerlab.api.ready import Starter, reason
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def main(argv: list[str]) -> int:
     options = _parse(argv)
     starter = Starter()
     try:
+        options.tls = tls.tls_context(options)
         run = paths.run_folder(options.store)
         for folder in (options.store, run.parent, run):
             folders.make_private(folder)
@@ -80,7 +81,9 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         "--idle-exit", type=float, default=0, metavar="SECONDS", help="end after this long unused; 0: never"
     )
     parser.add_argument("--detach", action="store_true", help="leave the terminal; errors go to engine.log")
+    tls.add_options(parser)
     options = parser.parse_args(argv)
+    options.words = [word for word in argv if word != "--detach"]
     options.store = options.store or paths.store_folder()
     options.socket = options.socket or paths.api_socket(options.store)
     return options
@@ -108,9 +111,8 @@ def _detach(log: Path) -> None:
 def _begin_anew(options: argparse.Namespace) -> None:
     """Execute the same program again: only a process with one thread can make the next supervisor's namespaces."""
     _log.warning("the supervisor is gone; the engine starts again")
-    words = ["--store", str(options.store), "--socket", str(options.socket), "--idle-exit", str(options.idle_exit)]
     os.environ.pop("CONTAINERLAB_READY_FD", None)
-    os.execv(sys.executable, [sys.executable, "-m", "containerlab", "serve", *words])
+    os.execv(sys.executable, [sys.executable, "-m", "containerlab", "serve", *options.words])
 
 
 def _configure_logging() -> None:
@@ -139,7 +141,7 @@ async def _run_engine(options: argparse.Namespace, run: Path, starter: Starter) 
             await _end_supervisor(run)
         raise
     try:
-        await _answer_requests(engine, options.socket, starter, stop)
+        await _answer_requests(engine, options, starter, stop)
     finally:
         await engine.close()
     if engine.supervisor_lost.is_set():
@@ -149,20 +151,21 @@ async def _run_engine(options: argparse.Namespace, run: Path, starter: Starter) 
     return 0
 
 
-async def _answer_requests(engine: Engine, path: Path, starter: Starter, stop: asyncio.Event) -> None:
+async def _answer_requests(engine: Engine, options: argparse.Namespace, starter: Starter, stop: asyncio.Event) -> None:
     """Listen until ``stop`` is set or the engine has been idle long enough."""
     from aiohttp import web
 
     from containerlab.api.app import make_app
     from containerlab.api.connection import connection_factory
 
-    app = make_app(engine)
+    app, path = make_app(engine), options.socket
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
     if runner.server is None:
         raise RuntimeError("aiohttp's runner has no server after its setup")
     loop = asyncio.get_running_loop()
     server = await loop.create_unix_server(connection_factory(runner.server), sock=folders.listen(path))
+    beside = await tls.serve_tls(options.tls, path) if options.tls else None
     # What start-up made lives as long as the process: the collector need not look at it again.
     gc.collect()
     gc.freeze()
@@ -176,6 +179,8 @@ async def _answer_requests(engine: Engine, path: Path, starter: Starter, stop: a
         # Whoever connected before the name was gone is still answered.
         await asyncio.sleep(_LATE_CLIENT_SECONDS)
         server.close()
+        if beside is not None:
+            beside.close()
         await runner.cleanup()
 
 
