@@ -74,6 +74,6 @@ def _files(options: dict[str, str]) -> int | None:
     if "max-file" not in options:
         return None
     value = options["max-file"]
-    if not value.isdigit() or int(value) < 1:
+    if not (value.isascii() and value.isdigit()) or int(value) < 1:
         raise InvalidParameter(f"invalid value for max-file: {value}: max-file cannot be less than 1")
     return int(value)
