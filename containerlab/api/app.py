@@ -28,7 +28,7 @@ from containerlab.api.requests import BODY_LIMIT
 from containerlab.engine.engine import Engine
 from containerlab.errors import Forbidden
 
-__all__ = ["make_app"]
+__all__ = ["make_app", "routes"]
 
 _ROUTES = (
     *system.ROUTES,
@@ -40,6 +40,11 @@ _ROUTES = (
     *build.ROUTES,
     *events.ROUTES,
 )
+
+
+def routes() -> list[tuple[str, str, Handler]]:
+    """Every route: method, aiohttp's path without the version, handler."""
+    return [*_ROUTES, *lab.ROUTES]
 
 
 def make_app(engine: Engine) -> web.Application:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from containerlab.api.keys import Routes, engine_of
+from containerlab.api.openapi import openapi
 from containerlab.api.requests import text
 from containerlab.api.streams import json_answer
 from containerlab.errors import InvalidParameter
@@ -47,6 +48,7 @@ async def _exec_kill(request: web.Request) -> web.Response:
 
 
 ROUTES: Routes = (
+    ("GET", "/containerlab/openapi.json", openapi),
     ("GET", "/containerlab/host", _host),
     ("GET", "/containerlab/containers/{name}/timeline", _timeline),
     ("GET", "/containerlab/containers/{name}/memory", _memory),
