@@ -90,8 +90,13 @@ class ContentStore:
         """Take a file, whose digest the caller verified, by rename from the same file system.
 
         Nothing is synced: a blob that is as large as a layer is written with the layers, by ``LayerStore.settle``.
+        One that somebody else has brought meanwhile is no error.
         """
-        file.rename(self._path(digest))
+        try:
+            file.rename(self._path(digest))
+        except FileNotFoundError:
+            if not self.has(digest):
+                raise
 
     def open(self, digest: str) -> IO[bytes]:
         """A blob as an open file; raises ``NotFound``. Its reader verifies what it reads."""
