@@ -84,6 +84,9 @@ def _add_skeleton(tree: Tree) -> None:
     tree.file("etc/passwd", "".join(users).encode())
     tree.file("etc/group", "".join(groups).encode())
     tree.file("etc/shadow", "".join(shadows).encode(), 0o640)
+    # Each container has its own of these bound over them; without a place for it, a start makes one in its upper.
+    for name in ("hostname", "hosts", "resolv.conf"):
+        tree.file(f"etc/{name}", b"")
     tree.file("etc/nsswitch.conf", b"passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n")
 
 
