@@ -49,7 +49,8 @@ class Report:
         self.memory[engine.name] = figures
         print(
             f"{engine.name}: {figures['at_rest_pss_mb']} MB PSS at rest ({figures['at_rest_rss_mb']} MB RSS), "
-            f"{figures['each_idle_container_pss_mb']} MB PSS for each idle container",
+            f"{figures['each_idle_container_pss_mb']} MB PSS for each idle container "
+            f"({figures['each_idle_container_anonymous_mb']} MB anonymous)",
             flush=True,
         )
 
