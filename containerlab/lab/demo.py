@@ -69,7 +69,8 @@ def _run(part: Lesson, target: Path) -> Result:
     notebook = nbformat.read(_LESSONS / f"{part.name}.ipynb", as_version=4)
     export = f"from IPython.display import display as _show\n_show({{{_MIME!r}: {part.export}}}, raw=True)"
     notebook.cells.append(nbformat.v4.new_code_cell(export))
-    NotebookClient(notebook, timeout=600, kernel_name="python3", allow_errors=True).execute()
+    quiet = ["--IPKernelApp.log_level=ERROR"]  # that its sockets are plain TCP is no news, and no fault
+    NotebookClient(notebook, timeout=600, kernel_name="python3", allow_errors=True, extra_arguments=quiet).execute()
     collector = notebook.cells.pop()
     _insist(part, [*notebook.cells, collector])
     page, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook)
@@ -142,10 +143,18 @@ def _report(host: dict[str, Any], measurements: dict[str, Any], results: dict[st
     )
 
 
+_WORDS = {"startup_ms": "startup", "memory_mb": "memory", "disk_mb": "disk", "vm": "virtual machine"}
+
+
 def _missing(reasons: dict[str, str]) -> str:
+    """Each reason once, with what it is the reason for."""
     if not reasons:
         return ""
-    items = "".join(f"<li>{html.escape(name)}: {html.escape(why)}</li>" for name, why in reasons.items())
+    whats: dict[str, list[str]] = {}
+    for name, why in reasons.items():
+        group, _, box = name.partition(".")
+        whats.setdefault(why, []).append(f"{_WORDS[group]} of the {_WORDS.get(box, box.replace('_', ' '))}")
+    items = "".join(f"<li>{html.escape(', '.join(what))}. {html.escape(why)}</li>" for why, what in whats.items())
     return f"<h2>Not measured on this host</h2><ul>{items}</ul>"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -15,6 +14,9 @@ from containerlab.lab.sharing import ImageLayers, Layer, Sharing, read_sharing
 __all__ = ["layer_sharing", "stacks"]
 
 _GAP = 0.08
+_TOTALS = 2.9
+_LETTER = 0.0083
+"""Inches that a letter of DejaVu Sans takes on average, for each point of its size."""
 
 
 def layer_sharing(client: Any, *names: str) -> Figure:
@@ -25,9 +27,11 @@ def layer_sharing(client: Any, *names: str) -> Figure:
     sharing = read_sharing(client, names)
     images = _by_common_base(sharing.images)
     tallest = max((sum(_height(layer) + _GAP for layer in image.layers) for image in images), default=1.0)
-    figure = canvas(max(7.5, 2.6 * len(images) + 3.2), max(3.6, 0.62 * tallest + 1.5))
-    split = 1 - 2.7 / figure.get_figwidth()
-    tips = _draw_layers(bare_axes(figure, (0.01, 0.02, split, 0.96)), images, tallest)
+    # As wide as a page at most, so that its letters aren't made small there, unless the names need more.
+    column = max(1.25, min(2.6, 7.6 / max(1, len(images))))
+    figure = canvas(column * len(images) + _TOTALS, max(3.6, 0.62 * tallest + 1.5))
+    split = 1 - (_TOTALS - 0.1) / figure.get_figwidth()
+    tips = _draw_layers(bare_axes(figure, (0.01, 0.02, split, 0.96)), images, tallest, column)
     tips |= _draw_totals(bare_axes(figure, (split + 0.02, 0.02, 0.97 - split, 0.96)), sharing)
     return Figure(
         title="Layers that the images share" if len(images) > 1 else f"The layers of {images[0].name}",
@@ -52,7 +56,8 @@ def _by_common_base(images: tuple[ImageLayers, ...]) -> list[ImageLayers]:
     return sorted(images, key=lambda image: [first_seen[layer.chain_id] for layer in image.layers])
 
 
-def _draw_layers(axes: Axes, images: list[ImageLayers], tallest: float) -> dict[str, str]:
+def _draw_layers(axes: Axes, images: list[ImageLayers], tallest: float, width: float) -> dict[str, str]:
+    """``width`` is a column's, in inches."""
     tips: dict[str, str] = {}
     drawn: set[str] = set()
     for column, image in enumerate(images):
@@ -62,15 +67,15 @@ def _draw_layers(axes: Axes, images: list[ImageLayers], tallest: float) -> dict[
             if layer.chain_id not in drawn:
                 drawn.add(layer.chain_id)
                 span = _span(images, column, layer.chain_id)
-                _draw_layer(axes, layer, column, span, bottom, height, gid=f"layer-{len(drawn)}")
+                _draw_layer(axes, layer, column, span, bottom, height, width, gid=f"layer-{len(drawn)}")
                 tips[f"layer-{len(drawn)}"] = (
                     f"{layer.created_by or 'base'}: {megabytes(layer.size)}, used by {span} of {len(images)} images"
                 )
             bottom += height + _GAP
-        label(axes, column + 0.5, bottom + 0.28, image.name, size=12, weight="bold")
-        label(axes, column + 0.5, bottom + 0.02, megabytes(image.size), size=9.5, tone="soft")
+        label(axes, column + 0.5, bottom + 0.5, image.name, size=12, weight="bold")
+        label(axes, column + 0.5, bottom + 0.14, megabytes(image.size), size=9.5, tone="soft")
     axes.set_xlim(-0.02, len(images) + 0.02)
-    axes.set_ylim(-0.1, tallest + 0.6)
+    axes.set_ylim(-0.1, tallest + 0.8)
     return tips
 
 
@@ -83,18 +88,27 @@ def _span(images: list[ImageLayers], column: int, chain_id: str) -> int:
     return span
 
 
-def _draw_layer(axes: Axes, layer: Layer, column: int, span: int, bottom: float, height: float, gid: str) -> None:
+def _draw_layer(
+    axes: Axes, layer: Layer, column: int, span: int, bottom: float, height: float, width: float, gid: str
+) -> None:
     shared = span > 1
     box(axes, column + 0.04, bottom, span - 0.08, height, "blue" if shared else "orange", gid=gid)
-    middle = column + span / 2
-    words = textwrap.shorten(layer.created_by or "base", width=26 * span, placeholder=" …")
+    middle, room = column + span / 2, span * width - 0.3
+    words, amount = layer.created_by or "base", megabytes(layer.size)
     if height > 0.8:
-        size = megabytes(layer.size) + (f", kept once for {span} images" if shared else "")
-        label(axes, middle, bottom + height * 0.62, words, size=10)
-        label(axes, middle, bottom + height * 0.28, size, size=9, tone="soft")
+        label(axes, middle, bottom + height * 0.62, _cut(words, room, 10), size=10)
+        about = amount + (f", kept once for {span} images" if shared else "")
+        label(axes, middle, bottom + height * 0.28, about, size=9, tone="soft")
     else:
-        words = textwrap.shorten(words, width=26 * span - 8, placeholder=" …")
-        label(axes, middle, bottom + height / 2, f"{words}  {megabytes(layer.size)}", size=9.5)
+        words = _cut(words, room - (len(amount) + 2) * 9.5 * _LETTER, 9.5)
+        label(axes, middle, bottom + height / 2, f"{words}  {amount}", size=9.5)
+
+
+def _cut(words: str, inches: float, size: float) -> str:
+    """As much as has room, and where it was cut; a digest or a path in the middle of a word too."""
+    most = max(4, int(inches / (size * _LETTER)))
+    flat = " ".join(words.split())
+    return flat if len(flat) <= most else flat[: most - 1].rstrip() + "…"
 
 
 def _draw_totals(axes: Axes, sharing: Sharing) -> dict[str, str]:

@@ -24,8 +24,9 @@ _HUES = {"process": "green", "container": "blue", "container_api": "purple", "vm
 
 
 def duration(milliseconds: float) -> str:
-    """``3.2 ms`` or ``1.5 s``."""
-    return f"{milliseconds / 1000:.2g} s" if milliseconds >= 1000 else f"{milliseconds:.2g} ms"
+    """``3.2 ms``, ``132 ms`` or ``1.5 s``: two digits, or all of them before the point."""
+    amount, unit = (milliseconds / 1000, "s") if milliseconds >= 1000 else (milliseconds, "ms")
+    return f"{amount:.2g} {unit}" if amount < 10 else f"{amount:.0f} {unit}"
 
 
 def startup_plot(samples: Mapping[str, Sample | Missing], accel: str | None) -> Figure:
@@ -37,7 +38,10 @@ def startup_plot(samples: Mapping[str, Sample | Missing], accel: str | None) -> 
     figure = canvas(9.5, 0.7 * len(shown) + 0.9)
     axes = _bars(
         figure,
-        [(_title(name, accel), sample.median, f"{duration(sample.median)}   n={sample.n}") for name, sample in shown],
+        [
+            (_title(name, accel), sample.median, sample.p90, f"{duration(sample.median)}   n={sample.n}")
+            for name, sample in shown
+        ],
         [_HUES[name] for name, _ in shown],
     )
     for row, (_, sample) in enumerate(shown):
@@ -67,7 +71,10 @@ def memory_plot(costs: Mapping[str, Memory | Missing], accel: str | None) -> Fig
     figure = canvas(9.5, 0.7 * len(shown) + 0.9)
     axes = _bars(
         figure,
-        [(names[name], cost.used / 1e6, f"{megabytes(cost.used)}   {cost.how}") for name, cost in shown],
+        [
+            (names[name], cost.used / 1e6, cost.used / 1e6, f"{megabytes(cost.used)}   {cost.how}")
+            for name, cost in shown
+        ],
         [_HUES[name] for name, _ in shown],
     )
     axes.set_xlabel("megabytes of the host's memory for one idle web server (log axis)", color=ink("soft"))
@@ -89,20 +96,28 @@ def memory_plot(costs: Mapping[str, Memory | Missing], accel: str | None) -> Fig
     )
 
 
-def _bars(figure: Canvas, bars: list[tuple[str, float, str]], hues: list[str]) -> Axes:
+def _bars(figure: Canvas, bars: list[tuple[str, float, float, str]], hues: list[str]) -> Axes:
+    """``bars``: name, value, the end of its spread, and the words behind that."""
     axes = plot_axes(figure, (0.24, 0.75 / figure.get_figheight(), 0.74, 1 - 0.85 / figure.get_figheight()))
-    values = [value for _, value, _ in bars]
-    floor, ceiling = min(values) / 3, max(values) * 12
-    for row, ((_, value, words), hue) in enumerate(zip(bars, hues, strict=True)):
+    floor = min(value for _, value, _, _ in bars) / 3
+    for row, ((_, value, end, words), hue) in enumerate(zip(bars, hues, strict=True)):
         patch = axes.barh(row, value - floor, left=floor, height=0.56, color=ink(hue))[0]
         patch.set(hatch=HATCHES[hue], edgecolor=ink("paper"), gid=f"bar-{row}")
-        label(axes, value * 1.25, row, words, size=10.5, ha="left")
+        label(axes, end * 1.25, row, words, size=10.5, ha="left")
+    ceiling = max(30 * floor, *(_ceiling(floor, end, words, 0.74 * figure.get_figwidth()) for _, _, end, words in bars))
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_formatter(lambda *_: "")
     axes.set_xlim(floor, ceiling)
     axes.set_ylim(len(bars) - 0.5, -0.5)
-    axes.set_yticks(range(len(bars)), [name for name, _, _ in bars], color=ink("text"), fontsize=11)
+    axes.set_yticks(range(len(bars)), [name for name, _, _, _ in bars], color=ink("text"), fontsize=11)
     return axes
+
+
+def _ceiling(floor: float, end: float, words: str, inches: float) -> float:
+    """Where a log axis of ``inches`` must end for the words behind ``end`` to have room."""
+    share = min(0.6, (len(words) * 0.09 + 0.3) / inches)
+    return float(floor * (end / floor) ** (1 / (1 - share)))
 
 
 def _title(name: str, accel: str | None) -> str:
@@ -113,8 +128,11 @@ def _sentence(shown: list[tuple[str, str]], everything: Mapping[str, object], ac
     words = f"{opening}: " + "; ".join(f"{name} {value}" for name, value in shown) + "."
     if accel == "tcg" and any("virtual machine" in name for name, _ in shown):
         words += " The machine ran under TCG, an emulated processor, so its figure is too high to compare by ratio."
-    missing = [f"{name}: {value.reason}" for name, value in everything.items() if isinstance(value, Missing)]
-    return words + (f" Not measured here: {'; '.join(missing)}." if missing else "")
+    missing: dict[str, list[str]] = {}
+    for name, value in everything.items():
+        if isinstance(value, Missing):
+            missing.setdefault(value.reason, []).append(_NAMES[name])
+    return words + "".join(f" Not measured here: {', '.join(names)}. {reason}" for reason, names in missing.items())
 
 
 def _startup_row(title: str, sample: Sample | Missing) -> tuple[str, ...]:

@@ -124,8 +124,8 @@ def test_under_tcg_no_ratio_is_claimed() -> None:
 
 
 def test_what_was_not_measured_has_a_reason_and_no_bar() -> None:
-    figure = plots.startup_plot({**STARTUP, "vm": Missing("QEMU is not installed")}, None)
-    assert "Not measured here: vm: QEMU is not installed." in figure.summary
+    figure = plots.startup_plot({**STARTUP, "vm": Missing("QEMU is not installed.")}, None)
+    assert "Not measured here: virtual machine. QEMU is not installed." in figure.summary
     assert len(figure.tips) == 3
     assert "vm" not in figure.to_dict()
 
@@ -142,3 +142,11 @@ def test_a_figure_is_saved_as_svg_or_png(tmp_path: Path) -> None:
 def test_percentiles_of_a_sample() -> None:
     sample = Sample(tuple(float(value) for value in range(1, 12)))
     assert (sample.median, sample.p10, sample.p90, sample.n) == (6.0, 2.0, 10.0, 11)
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "words"),
+    [(0.713, "0.71 ms"), (3.21, "3.2 ms"), (36.4, "36 ms"), (132.0, "132 ms"), (1512.0, "1.5 s"), (123_456.0, "123 s")],
+)
+def test_a_duration_never_needs_an_exponent(milliseconds: float, words: str) -> None:
+    assert plots.duration(milliseconds) == words
