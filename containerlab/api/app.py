@@ -20,6 +20,7 @@ from containerlab.api import (
     images,
     lab,
     lifetime,
+    registries,
     system,
     versions,
 )
@@ -37,6 +38,7 @@ _ROUTES = (
     *archives.ROUTES,
     *execs.ROUTES,
     *images.ROUTES,
+    *registries.ROUTES,
     *build.ROUTES,
     *events.ROUTES,
 )

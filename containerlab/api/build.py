@@ -18,6 +18,7 @@ from aiohttp import web
 
 from containerlab.api.keys import Routes, engine_of
 from containerlab.api.lifetime import ends_with_client
+from containerlab.api.registries import accounts
 from containerlab.api.requests import flag, integer, json_parameter, refuse, text
 from containerlab.api.streams import Emit, message_stream
 from containerlab.errors import InvalidParameter
@@ -51,11 +52,13 @@ async def _build(request: web.Request) -> web.StreamResponse:
     """A client that leaves cancels its build."""
     options = _options(request)
     show_steps = flag(request, "containerlab")
+    known = accounts(request)
 
     async def work(emit: Emit) -> None:
         context = await _context(request)
         try:
-            await engine_of(request).builds.build(context, options, emit if show_steps else _dockers_own(emit))
+            told = emit if show_steps else _dockers_own(emit)
+            await engine_of(request).builds.build(context, options, told, known)
         finally:
             await asyncio.to_thread(context.close)
 

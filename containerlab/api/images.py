@@ -8,7 +8,8 @@ from aiohttp import web
 
 from containerlab.api.keys import Routes, engine_of
 from containerlab.api.lifetime import ends_with_client
-from containerlab.api.requests import filters, flag, refuse, refuse_other_platform, text
+from containerlab.api.registries import account, wanted_platform
+from containerlab.api.requests import filters, flag, refuse, text
 from containerlab.api.streams import json_answer, message_stream
 from containerlab.api.versions import at_least
 from containerlab.errors import InvalidParameter
@@ -69,15 +70,16 @@ async def _prune(request: web.Request) -> web.Response:
 
 @ends_with_client
 async def _pull(request: web.Request) -> web.StreamResponse:
-    """``fromImage`` with ``tag`` (a tag or a digest); ``fromSrc`` would be an import."""
+    """``fromImage`` with ``tag`` (a tag or a digest), without one every tag; ``fromSrc`` would be an import."""
     refuse(request, "fromSrc", "images can't be imported from a tar stream")
-    refuse_other_platform(request)
+    who, platform = account(request), wanted_platform(request)
     name, tag = text(request, "fromImage"), text(request, "tag")
     if name is None:
         raise InvalidParameter("fromImage is needed: the name of the image to pull")
     separator = "@" if tag and tag.startswith("sha256:") else ":"
     reference = f"{name}{separator}{tag}" if tag else name
-    return await message_stream(request, lambda emit: engine_of(request).images.pull(reference, emit))
+    images = engine_of(request).images
+    return await message_stream(request, lambda emit: images.pull(reference, emit, credentials=who, platform=platform))
 
 
 def _name(request: web.Request) -> str:

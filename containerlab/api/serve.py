@@ -81,6 +81,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         "--idle-exit", type=float, default=0, metavar="SECONDS", help="end after this long unused; 0: never"
     )
     parser.add_argument("--detach", action="store_true", help="leave the terminal; errors go to engine.log")
+    parser.add_argument("--config", type=_absolute, metavar="FILE", help="settings (default: config.json in the store)")
     tls.add_options(parser)
     options = parser.parse_args(argv)
     options.words = [word for word in argv if word != "--detach"]
@@ -128,6 +129,7 @@ def _serve(options: argparse.Namespace, run: Path, starter: Starter) -> int:
 
 
 async def _run_engine(options: argparse.Namespace, run: Path, starter: Starter) -> int:
+    from containerlab.engine.configuration import read_configuration
     from containerlab.engine.engine import Engine, Settings
 
     stop = asyncio.Event()
@@ -135,7 +137,10 @@ async def _run_engine(options: argparse.Namespace, run: Path, starter: Starter) 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
-        engine = await Engine.open(Settings(store=options.store, run=run, idle_exit=options.idle_exit or None))
+        file = options.config or options.store / "config.json"
+        configured = read_configuration(file, needed=options.config is not None)
+        settings = Settings(store=options.store, run=run, idle_exit=options.idle_exit or None, **configured)
+        engine = await Engine.open(settings)
     except BaseException:
         with contextlib.suppress(OSError):
             await _end_supervisor(run)

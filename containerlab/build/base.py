@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from containerlab.build.dockerfile import Dockerfile, Instruction, parse_trigger
 from containerlab.build.dockerfile.instructions import From
 from containerlab.build.dockerfile.words import WordError, expand
 from containerlab.build.options import BuildOptions, host_architecture
+from containerlab.build.scratch import in_thread
 from containerlab.build.unsupported import refuse_unsupported
-from containerlab.errors import HostLacks
+from containerlab.errors import NoSuchImage
 from containerlab.images import Image, ImageConfig, ImageStore, Reference
 
-__all__ = ["SCRATCH", "base_config", "base_image", "base_name", "expand_global", "triggers_of"]
+__all__ = ["SCRATCH", "Fetch", "base_config", "base_image", "base_name", "expand_global", "triggers_of"]
 
 SCRATCH = "scratch"
 """The name that stands for no image at all."""
+
+Fetch = Callable[[str], Awaitable[None]]
+"""Brings an image into the store by its name: this room knows no registry."""
 
 
 def expand_global(dockerfile: Dockerfile, instruction: Instruction, text: str, values: Mapping[str, str]) -> str:
@@ -35,14 +39,23 @@ def base_name(dockerfile: Dockerfile, instruction: From, values: Mapping[str, st
     return name
 
 
-def base_image(images: ImageStore, name: str, options: BuildOptions) -> Image | None:
-    """The image, or None for ``scratch``. Raises NoSuchImage, and HostLacks for ``--pull`` of one from a registry."""
+async def base_image(images: ImageStore, name: str, options: BuildOptions, fetch: Fetch | None) -> Image | None:
+    """The image, or None for ``scratch``; fetched when it isn't here, and with ``--pull`` always.
+
+    Raises NoSuchImage, and what ``fetch`` raises.
+    """
     if name == SCRATCH:
         return None
-    image = images.resolve(name)
-    if options.pull and not _is_embedded(name):
-        raise HostLacks(f"{name} can't be pulled: this engine has no registry client yet", hint="build without --pull")
-    return image
+    try:
+        image = await in_thread(lambda: images.resolve(name))
+    except NoSuchImage:
+        if fetch is None:
+            raise
+    else:
+        if fetch is None or not options.pull or _is_embedded(name):
+            return image
+    await fetch(name)
+    return await in_thread(lambda: images.resolve(name))
 
 
 def base_config(image: Image | None) -> ImageConfig:

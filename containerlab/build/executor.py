@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from containerlab.build.base import base_config, base_image, base_name, expand_global, triggers_of
+from containerlab.build.base import Fetch, base_config, base_image, base_name, expand_global, triggers_of
 from containerlab.build.cache import BuildCache, Record, cache_key
 from containerlab.build.context import Context
 from containerlab.build.dockerfile import Dockerfile, Instruction, Stage, parse
@@ -53,8 +53,16 @@ class Builder:
             images.layers.unpin(left.name)
             remove_folder(left)
 
-    async def build(self, context: Context, options: BuildOptions, emit: Emit) -> Image:
+    async def build(
+        self,
+        context: Context,
+        options: BuildOptions,
+        emit: Emit,
+        fetch: Callable[[str, Emit], Awaitable[None]] | None = None,
+    ) -> Image:
         """Build the context's Dockerfile; ``emit`` is told everything, in the event loop (docs/interfaces.md).
+
+        ``fetch(name, emit)`` brings a base image that isn't here; without it that is an error.
 
         A request that can't be granted, and a Dockerfile that can't be read or has what isn't executed yet, raise
         (InvalidParameter, DockerfileError, NotFound) before anything is emitted. Whatever stops a build that has
@@ -65,7 +73,8 @@ class Builder:
         dockerfile = parse(context.dockerfile(options.dockerfile), options.dockerfile)
         stage = single_stage(dockerfile, options.target)
         messages = Messages(emit, quiet=options.quiet)
-        work = _Build(self, context, options, messages, dockerfile, stage)
+        bring: Fetch | None = None if fetch is None else (lambda name: fetch(name, messages.pulling))
+        work = _Build(self, context, options, messages, dockerfile, stage, bring)
         try:
             return await work.run(tags)
         except ContainerlabError as error:
@@ -84,7 +93,9 @@ class _Build:
         messages: Messages,
         dockerfile: Dockerfile,
         stage: Stage,
+        fetch: Fetch | None,
     ) -> None:
+        self._fetch = fetch
         self._builder, self._context, self._options = builder, context, options
         self._messages, self._dockerfile, self._stage = messages, dockerfile, stage
         self._id = secrets.token_hex(32)
@@ -143,7 +154,7 @@ class _Build:
         instruction = self._stage.from_
         with self._progress.step(instruction, instruction.original) as outcome:
             name = base_name(self._dockerfile, instruction, global_args)
-            base = await in_thread(lambda: base_image(self._builder.images, name, self._options))
+            base = await base_image(self._builder.images, name, self._options, self._fetch)
             triggers = triggers_of(base, name)
             state = StageState(
                 base_config(base),

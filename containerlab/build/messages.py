@@ -39,6 +39,11 @@ class Messages:
         if text and not self._quiet:
             self._emit({"stream": text})
 
+    def pulling(self, message: dict[str, Any]) -> None:
+        """What the registry client says while it brings the base image; may be called from any thread."""
+        if not self._quiet:
+            self._emit(message)
+
     def step(self, **record: object) -> None:
         """Our own record of a step's state (docs/interfaces.md)."""
         self._emit({"containerlab": record})

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from containerlab.engine.build_cache import prune_cache
+from containerlab.engine.images import Images
 from containerlab.engine.parts import Parts
+from containerlab.images import Image, Reference
 
 if TYPE_CHECKING:
     from containerlab.build import Builder, BuildOptions, Context
-    from containerlab.images import Image
+    from containerlab.images.registry import Credentials
 
 __all__ = ["Builds"]
 
@@ -19,16 +21,31 @@ __all__ = ["Builds"]
 class Builds:
     """Makes the builder with the first build: an engine at rest doesn't carry that room."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, parts: Parts, images: Images) -> None:
+        self._parts, self._images = parts, images
         self._builder: Builder | None = None
 
-    async def build(self, context: Context, options: BuildOptions, emit: Callable[[dict[str, Any]], None]) -> Image:
-        """Raises what ``Builder.build`` raises; each new name of the image is an event."""
+    async def build(
+        self,
+        context: Context,
+        options: BuildOptions,
+        emit: Callable[[dict[str, Any]], None],
+        accounts: Mapping[str, Credentials] | None = None,
+    ) -> Image:
+        """Raises what ``Builder.build`` raises; each new name of the image is an event.
+
+        ``accounts`` are for the registries that base images come from, by their names.
+        """
+
+        async def fetch(name: str, tell: Callable[[dict[str, Any]], None]) -> None:
+            reference = Reference.parse(name)
+            who = _account(reference, accounts or {})
+            await self._images.pull(reference.familiar(), tell, credentials=who)
+
         parts = self._parts
         parts.builds_running += 1
         try:
-            image = await self._made().build(context, options, emit)
+            image = await self._made().build(context, options, emit, fetch)
         finally:
             parts.builds_running -= 1
         for tag in image.tags:
@@ -51,7 +68,11 @@ class Builds:
         return self._builder
 
 
-def _familiar(tags: tuple[str, ...]) -> set[str]:
-    from containerlab.images import Reference
+def _account(reference: Reference, accounts: Mapping[str, Credentials]) -> Credentials | None:
+    from containerlab.images.registry.login import registry_of
 
+    return next((who for server, who in accounts.items() if registry_of(server) == reference.domain), None)
+
+
+def _familiar(tags: tuple[str, ...]) -> set[str]:
     return {Reference.parse(tag).familiar() for tag in tags}

@@ -42,7 +42,7 @@ class Engine:
         self.containers = Containers(parts, self._lifecycle)
         self.visits = Visits(parts)
         self.images = Images(parts)
-        self.builds = Builds(parts)
+        self.builds = Builds(parts, self.images)
         self.system = System(parts)
         self._touched = time.monotonic()
 

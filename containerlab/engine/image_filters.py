@@ -27,7 +27,7 @@ def pick(images: ImageStore, filters: dict[str, list[str]]) -> list[Image]:
     def passes(image: Image) -> bool:
         labels = image.config.config.Labels or {}
         return (
-            (dangling is None or dangling is not bool(image.tags))
+            (dangling is None or dangling is not bool(image.tags or image.digests))
             and all(label_matches(labels, value) for value in filters.get("label", []))
             and all(nanoseconds(image.created) < bound for bound in before)
             and all(nanoseconds(image.created) > bound for bound in since)
@@ -36,14 +36,19 @@ def pick(images: ImageStore, filters: dict[str, list[str]]) -> list[Image]:
 
     found = [image for image in images.list() if passes(image)]
     if patterns:
-        found = [named for named in (_named(image, patterns) for image in found) if named.tags]
+        found = [named for named in (_named(image, patterns) for image in found) if named.tags or named.digests]
     return sorted(found, key=lambda image: nanoseconds(image.created), reverse=True)
 
 
 def _named(image: Image, patterns: list[str]) -> Image:
     """The image with those of its names that a pattern matches: Docker shows no other ones."""
     tags = [tag for tag in image.tags if any(reference_matches(tag, pattern) for pattern in patterns)]
-    return msgspec.structs.replace(image, tags=tags)
+    digests = [
+        name
+        for name in image.digests
+        if any(reference_matches(Reference.parse(name.familiar()), pattern) for pattern in patterns)
+    ]
+    return msgspec.structs.replace(image, tags=tags, digests=digests)
 
 
 def reference_matches(tag: Reference, pattern: str) -> bool:

@@ -20,7 +20,7 @@ def list_view(image: Image) -> dict[str, Any]:
         "Id": image.id,
         "ParentId": "",
         "RepoTags": [tag.familiar() for tag in image.tags],
-        "RepoDigests": [],
+        "RepoDigests": [name.familiar() for name in image.digests],
         "Created": _unix(image.created),
         "Size": image.size,
         "SharedSize": -1,
@@ -36,7 +36,7 @@ def inspect_view(image: Image, lower: list[str]) -> dict[str, Any]:
     return {
         "Id": image.id,
         "RepoTags": [tag.familiar() for tag in image.tags],
-        "RepoDigests": [],
+        "RepoDigests": [name.familiar() for name in image.digests],
         "Parent": "",
         "Comment": config.history[-1].comment if config.history else "",
         "Created": image.created or ZERO,

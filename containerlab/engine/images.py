@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from containerlab.engine.container import Container
 from containerlab.engine.image_filters import pick
@@ -13,9 +13,14 @@ from containerlab.engine.image_views import history_view, inspect_view, list_vie
 from containerlab.engine.matching import check_names, label_matches
 from containerlab.engine.moments import moment
 from containerlab.engine.parts import Parts
-from containerlab.errors import Conflict, HostLacks, InvalidReference
+from containerlab.engine.transfers import Transfers
+from containerlab.errors import Conflict, InvalidReference, NotFound, RegistryError
 from containerlab.images import Image, Reference
+from containerlab.images.kept import RepoDigest
 from containerlab.images.sharing import sharing
+
+if TYPE_CHECKING:
+    from containerlab.images.registry import Credentials, Platform
 
 __all__ = ["Images"]
 
@@ -27,6 +32,7 @@ class Images:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self.transfers = Transfers(parts)
 
     async def list(
         self, *, all: bool = False, filters: dict[str, builtins.list[str]] | None = None
@@ -65,15 +71,13 @@ class Images:
         named = _reference(ref, image)
         if named is not None:
             self._check_last_name(image, ref, force)
-            await self._untag(image, named, told)
-            image = self._parts.images.get(image.id)
-            if image.tags or self._used_by(image):
+            image = await self._take_name(image, named, told)
+            if image.tags or image.digests or self._used_by(image):
                 return told
-        elif len({tag.name() for tag in image.tags}) > 1 and not force:
+        elif len(_repositories(image)) > 1 and not force:
             raise Conflict(f"{_unable(image)} (must be forced) - image is referenced in multiple repositories")
         self._check_use(image, force)
-        for tag in image.tags:
-            await self._untag(image, tag, told)
+        await self._take_all_names(image, told)
         await self._delete(image, told)
         return told
 
@@ -87,29 +91,74 @@ class Images:
         told: builtins.list[dict[str, str]] = []
         before = self._disk()
         for image in await asyncio.to_thread(self._parts.images.list):
-            if (dangling_only and image.tags) or self._used_by(image) or not _passes(image, wanted, bounds):
+            named = image.tags or image.digests
+            if (dangling_only and named) or self._used_by(image) or not _passes(image, wanted, bounds):
                 continue
-            for tag in image.tags:
-                await self._untag(image, tag, told)
+            await self._take_all_names(image, told)
             await self._delete(image, told)
         await asyncio.to_thread(self._parts.images.prune_layers)
-        reclaimed = max(0, before - self._disk())
+        reclaimed = max(0, before - self._disk()) + await asyncio.to_thread(self.transfers.sweep)
         self._parts.tell_prune("image", reclaimed)
         return {"ImagesDeleted": told or None, "SpaceReclaimed": reclaimed}
 
-    async def pull(self, ref: str, emit: Callable[[dict[str, Any]], None]) -> None:
-        """``emit`` receives Docker's stream messages. Raises HostLacks for what only a registry has."""
+    async def pull(
+        self,
+        ref: str,
+        emit: Callable[[dict[str, Any]], None],
+        *,
+        credentials: Credentials | None = None,
+        platform: Platform | None = None,
+    ) -> None:
+        """An image by tag or digest, every tag of a bare name; ``emit`` receives Docker's messages, from any thread.
+
+        An embedded image is made here. Raises NotInRegistry and RegistryError, with near names as the hint.
+        """
         from containerlab.images import embedded
 
-        reference = Reference.parse(ref)
-        if reference.familiar_name() not in embedded.NAMES:
-            raise HostLacks(
-                f"{reference.familiar()} can't be pulled: this engine has no registry client yet.",
-                hint=f"Images that it makes by itself: {', '.join(embedded.NAMES)}.",
+        reference = Reference.parse(ref, default_tag="")
+        if reference.familiar_name() in embedded.NAMES:
+            return await self._make(Reference.parse(ref), emit)
+        try:
+            for image in await self.transfers.pull(reference, emit, credentials, platform):
+                self._parts.tell_image(image, "pull", name=reference.familiar())
+        except RegistryError as error:
+            own = f"Images that need no registry: {', '.join(embedded.NAMES)}."
+            error.hint = error.hint or self._parts.images.near(reference.familiar()) or own
+            raise
+
+    async def push(
+        self,
+        name: str,
+        emit: Callable[[dict[str, Any]], None],
+        *,
+        tag: str = "",
+        credentials: Credentials | None = None,
+    ) -> None:
+        """Send one tag of a repository, or all that there are here. Raises NotFound, RegistryError."""
+        reference = Reference.parse(f"{name}:{tag}" if tag else name, default_tag="")
+        if reference.digest:
+            raise InvalidReference("cannot push a digest reference")
+        emit({"status": f"The push refers to repository [{reference.name()}]"})
+        sent = [
+            (named, image)
+            for image in await asyncio.to_thread(self._parts.images.list)
+            for named in image.tags
+            if named.name() == reference.name() and reference.tag in ("", named.tag)
+        ]
+        if not sent and reference.tag:
+            raise NotFound(
+                f"tag does not exist: {reference.familiar()}", hint=self._parts.images.near(reference.familiar())
             )
+        if not sent:
+            raise NotFound(f"An image does not exist locally with the tag: {reference.familiar_name()}")
+        for named, image in sorted(sent, key=lambda pair: pair[0].tag):
+            await self.transfers.push(image, named, emit, credentials)
+            self._parts.tell_image(image, "push", name=named.familiar())
+
+    async def _make(self, reference: Reference, emit: Callable[[dict[str, Any]], None]) -> None:
         known = {image.id for image in self._parts.images.list()}
         emit({"status": "Pulling from this host", "id": reference.tag or "latest"})
-        image = await self._resolve(ref)
+        image = await self._resolve(reference.familiar())
         state = "Image is up to date for" if image.id in known else "Made new image for"
         emit({"status": f"Digest: {image.id}"})
         emit({"status": f"Status: {state} {reference.familiar()}"})
@@ -130,7 +179,8 @@ class Images:
     def _check_last_name(self, image: Image, ref: str, force: bool) -> None:
         """A container's image keeps its last name, unless that is forced."""
         users = self._used_by(image)
-        if not force and len(image.tags) == 1 and users:
+        single = len(image.tags) <= 1 and len(_repositories(image)) == 1
+        if not force and single and users:
             raise Conflict(
                 f'conflict: unable to remove repository reference "{ref}" (must force) - container '
                 f"{users[0].id[:12]} is using its referenced image {_short(image)}"
@@ -143,6 +193,32 @@ class Images:
                 raise Conflict(f"{_unable(image)} (cannot be forced) - image is being used by running {user}")
             if not force:
                 raise Conflict(f"{_unable(image)} (must be forced) - image is being used by stopped {user}")
+
+    async def _take_name(
+        self, image: Image, name: Reference | RepoDigest, told: builtins.list[dict[str, str]]
+    ) -> Image:
+        """One name goes, and with a repository's last tag the names by digest that it has there; what is left of it."""
+        if isinstance(name, RepoDigest):
+            await self._untag_digest(image, name, told)
+            return self._parts.images.get(image.id)
+        await self._untag(image, name, told)
+        image = self._parts.images.get(image.id)
+        if all(tag.name() != name.name() for tag in image.tags):
+            for digest in image.digests:
+                if digest.repository == name.name():
+                    await self._untag_digest(image, digest, told)
+        return self._parts.images.get(image.id)
+
+    async def _take_all_names(self, image: Image, told: builtins.list[dict[str, str]]) -> None:
+        for tag in image.tags:
+            await self._untag(image, tag, told)
+        for digest in image.digests:
+            await self._untag_digest(image, digest, told)
+
+    async def _untag_digest(self, image: Image, name: RepoDigest, told: builtins.list[dict[str, str]]) -> None:
+        await asyncio.to_thread(self._parts.images.untag_digest, name)
+        told.append({"Untagged": name.familiar()})
+        self._parts.tell_image(image, "untag")
 
     async def _untag(self, image: Image, tag: Reference, told: builtins.list[dict[str, str]]) -> None:
         await asyncio.to_thread(self._parts.images.untag, tag)
@@ -158,12 +234,19 @@ class Images:
         return sum(layer.size for layer in self._parts.images.layers.all())
 
 
-def _reference(ref: str, image: Image) -> Reference | None:
+def _repositories(image: Image) -> set[str]:
+    return {tag.name() for tag in image.tags} | {digest.repository for digest in image.digests}
+
+
+def _reference(ref: str, image: Image) -> Reference | RepoDigest | None:
     """The name by which ``ref`` found the image; None when it was an id."""
     try:
         reference = Reference.parse(ref)
     except InvalidReference:
         return None
+    if reference.digest:
+        name = RepoDigest(reference.name(), reference.digest)
+        return name if name in image.digests else None
     return next((tag for tag in image.tags if str(tag) == str(reference)), None)
 
 

@@ -15,6 +15,8 @@ class Settings:
     ``idle_exit`` in seconds of idleness after which ``serve`` ends, None for never. ``log_max_size`` in
     bytes, of ``log_max_file`` files a container; 0 never rotates. ``pids_limit`` is what a container gets that
     asked for nothing; 0 for no limit. ``publish_ip`` is where published ports bind without an address.
+    ``registry_mirrors`` are addresses that are asked before docker.io, ``insecure_registries`` host[:port] or CIDR of
+    those that may do without TLS.
     """
 
     store: Path
@@ -26,3 +28,5 @@ class Settings:
     publish_ip: str = "127.0.0.1"
     stop_timeout: int = 10
     shm_size: int = 64 << 20
+    registry_mirrors: tuple[str, ...] = ()
+    insecure_registries: tuple[str, ...] = ()

@@ -17,6 +17,7 @@ from containerlab.engine.build_cache import cache_view
 from containerlab.engine.image_views import list_view as image_view
 from containerlab.engine.log_options import DRIVERS
 from containerlab.engine.parts import Parts
+from containerlab.engine.settings import Settings
 from containerlab.engine.sizes import sizes_of, tree_size
 from containerlab.engine.views import GRAPH_DRIVER, list_view
 from containerlab.runtime import cgroups
@@ -93,8 +94,8 @@ class System:
             "LiveRestoreEnabled": True,
             "SecurityOptions": options,
             "InitBinary": "tini",
-            "IndexServerAddress": "",
-            "RegistryConfig": {"InsecureRegistryCIDRs": [], "IndexConfigs": {}, "Mirrors": None},
+            "IndexServerAddress": "https://index.docker.io/v1/",
+            "RegistryConfig": _registries(settings),
             "ExperimentalBuild": False,
             "Debug": False,
             "NFd": len(os.listdir("/proc/self/fd")),  # noqa: PTH208
@@ -200,6 +201,16 @@ def _volume(name: str, source: str, size: int) -> dict[str, Any]:
         "Scope": "local",
         "UsageData": {"Size": size, "RefCount": 1},
     }
+
+
+def _registries(settings: Settings) -> dict[str, Any]:
+    """Docker's ``RegistryConfig``: mirrors, and who may do without TLS."""
+    networks = [entry for entry in settings.insecure_registries if "/" in entry]
+    hosts = [entry for entry in settings.insecure_registries if "/" not in entry]
+    mirrors = [f"{mirror}/" for mirror in settings.registry_mirrors]
+    indexes = {"docker.io": {"Name": "docker.io", "Mirrors": mirrors, "Secure": True, "Official": True}}
+    indexes |= {host: {"Name": host, "Mirrors": [], "Secure": False, "Official": False} for host in hosts}
+    return {"InsecureRegistryCIDRs": ["127.0.0.0/8", *networks], "IndexConfigs": indexes, "Mirrors": mirrors}
 
 
 def _limits() -> dict[str, bool]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from containerlab.database import Database
+from containerlab.images.reference import Reference
 
 __all__ = ["Kept", "LayerBlob", "Origin", "RepoDigest"]
 
@@ -58,6 +59,10 @@ class RepoDigest(msgspec.Struct, frozen=True):
 
     repository: str
     digest: str
+
+    def familiar(self) -> str:
+        """As Docker shows it: ``busybox@sha256:…``."""
+        return Reference.parse(f"{self.repository}@{self.digest}").familiar()
 
 
 class Origin(msgspec.Struct, frozen=True):

@@ -120,7 +120,7 @@ class ImageStore:
         if found is None and reference is not None:
             found = self._embedded(reference)
         if found is None:
-            raise NoSuchImage(reference.familiar() if reference else name, hint=self._near(name))
+            raise NoSuchImage(reference.familiar() if reference else name, hint=self.near(name))
         return found
 
     def _by_reference(self, reference: Reference) -> Image | None:
@@ -155,7 +155,8 @@ class ImageStore:
         with self._embedding:
             return self._by_reference(reference) or embedded.build(name, self)
 
-    def _near(self, name: str) -> str:
+    def near(self, name: str) -> str:
+        """A hint that names what is called nearly so; empty when nothing is."""
         from containerlab.images import embedded
 
         rows = self._database.rows("SELECT reference FROM tags")

@@ -136,7 +136,8 @@ class FakeImages:
     async def inspect(self, ref: str) -> dict[str, Any]:
         return {"Id": ref}
 
-    async def pull(self, ref: str, emit: Callable[[dict[str, Any]], None]) -> None:
+    async def pull(self, ref: str, emit: Callable[[dict[str, Any]], None], **options: Any) -> None:
+        self.asked = (ref, options)
         if ref.startswith("refused"):
             raise NoSuchContainer("nothing was sent yet")
         emit({"status": f"Pulling {ref}"})
@@ -156,7 +157,9 @@ class FakeBuilds:
         self.seen: list[tuple[Any, bytes]] = []
         self.cancelled = asyncio.Event()
 
-    async def build(self, context: Any, options: Any, emit: Callable[[dict[str, Any]], None]) -> None:
+    async def build(
+        self, context: Any, options: Any, emit: Callable[[dict[str, Any]], None], accounts: Any = None
+    ) -> None:
         dockerfile = context.dockerfile(options.dockerfile)
         self.seen.append((options, dockerfile))
         emit({"stream": "Step 1/1 : FROM x\n"})

@@ -38,7 +38,7 @@ class Refused(RegistryError):
 
     def __init__(self, method: str, url: str, status: int, code: str, detail: str) -> None:
         words = f"{code.lower().replace('_', ' ')}: {detail}" if code else detail
-        super().__init__(words or f'{method} "{url}": the registry answers with status {status}')
+        super().__init__(words or f'{method.capitalize()} "{url}": the registry answers with status {status}')
         self.http_status, self.code = status, code
         self.words = words
         self.transient = status in _BUSY

@@ -122,7 +122,7 @@ class Transport:
             self._check_redirect(before, url)
             if _origin(before) != _origin(url):
                 sent = {name: value for name, value in sent.items() if name.lower() not in _SECRETS}
-        raise RegistryError(f'{method} "{url}": stopped after {_REDIRECTS} redirects')
+        raise RegistryError(f'{method.capitalize()} "{url}": stopped after {_REDIRECTS} redirects')
 
     def allows_plain(self, host: str) -> bool:
         """Whether ``host[:port]`` may be spoken to without TLS."""

@@ -1,0 +1,73 @@
+"""What is between here and registries: push, the check behind ``docker login``, and the accounts in headers.
+
+A header's account is used for the one request and kept nowhere.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from containerlab.api.keys import Routes, engine_of
+from containerlab.api.lifetime import ends_with_client
+from containerlab.api.requests import json_body, text
+from containerlab.api.streams import json_answer, message_stream
+
+if TYPE_CHECKING:
+    from containerlab.images.registry import Credentials, Platform
+
+__all__ = ["ROUTES", "account", "accounts", "wanted_platform"]
+
+
+def account(request: web.Request) -> Credentials | None:
+    """``X-Registry-Auth``; None when the client sent none. Raises InvalidParameter."""
+    header = request.headers.get("X-Registry-Auth", "")
+    if not header:
+        return None
+    from containerlab.images.registry import ANONYMOUS, Credentials
+
+    given = Credentials.decode(header)
+    return None if given == ANONYMOUS else given
+
+
+def accounts(request: web.Request) -> dict[str, Credentials]:
+    """``X-Registry-Config``, which a build brings: an account for each registry. Raises InvalidParameter."""
+    header = request.headers.get("X-Registry-Config", "")
+    if not header:
+        return {}
+    from containerlab.images.registry import Credentials
+
+    return Credentials.decode_many(header)
+
+
+def wanted_platform(request: web.Request) -> Platform | None:
+    """The query's ``platform``; None for this host's own. Raises InvalidParameter."""
+    asked = text(request, "platform")
+    if asked is None:
+        return None
+    from containerlab.images.registry import Platform
+
+    return Platform.parse(asked)
+
+
+@ends_with_client
+async def _push(request: web.Request) -> web.StreamResponse:
+    """Send a repository's tag, or without ``tag`` all that are here."""
+    who, tag, name = account(request), text(request, "tag") or "", request.match_info["name"]
+    images = engine_of(request).images
+    return await message_stream(request, lambda emit: images.push(name, emit, tag=tag, credentials=who))
+
+
+async def _auth(request: web.Request) -> web.Response:
+    """Ask a registry whether it takes an account."""
+    from containerlab.images.registry import Credentials
+
+    await engine_of(request).images.transfers.log_in(Credentials.of(await json_body(request)))
+    return json_answer({"Status": "Login Succeeded", "IdentityToken": ""})
+
+
+ROUTES: Routes = (
+    ("POST", "/images/{name:.+}/push", _push),
+    ("POST", "/auth", _auth),
+)
