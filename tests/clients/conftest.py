@@ -70,6 +70,12 @@ class Cli:
         )
         return Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
 
+    def raw(self, *words: str, stdin: bytes = b"", timeout: float = 60) -> subprocess.CompletedProcess[bytes]:
+        """The same, with its output as bytes: a tar is no text."""
+        return subprocess.run(
+            [self.program, *words], input=stdin, capture_output=True, env=self.environment, timeout=timeout, check=False
+        )
+
     def ok(self, *words: str, stdin: bytes | None = b"") -> str:
         """Standard output, stripped, of a command that must succeed."""
         answer = self(*words, stdin=stdin)
