@@ -8,11 +8,10 @@ The build room is imported by the first build: an engine at rest doesn't carry i
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -20,6 +19,7 @@ from containerlab.api.keys import Routes, engine_of
 from containerlab.api.lifetime import ends_with_client
 from containerlab.api.registries import accounts
 from containerlab.api.requests import flag, integer, json_parameter, refuse, text
+from containerlab.api.spool import spooled
 from containerlab.api.streams import Emit, message_stream
 from containerlab.errors import InvalidParameter
 
@@ -36,8 +36,6 @@ No gate is opened by it: whoever reaches the socket has the engine's own uid (or
 """
 
 _CONTEXT_LIMIT = 8 * 1024**3
-_STALLED_SECONDS = 60.0
-_SPOOL_BYTES = 1024 * 1024
 
 _REFUSED = {
     "cgroupparent": "steps run in cgroups below the engine's own",
@@ -160,41 +158,8 @@ async def _context(request: web.Request) -> Context:
         raise InvalidParameter(f"remote={remote} is not supported: send the context as a tar")
     store = engine_of(request).settings.store
     scratch = store / "tmp" / f"context-{uuid.uuid4().hex}"
-    with await asyncio.to_thread(_spool_file, store / "tmp") as spool:
-        await _spool(request, spool)
+    async with spooled(request, store / "tmp", what="the build context", most=_CONTEXT_LIMIT) as spool:
         return await asyncio.to_thread(Context.from_tar, spool, scratch)
-
-
-def _spool_file(folder: Path) -> IO[bytes]:
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return tempfile.TemporaryFile(dir=folder)
-
-
-async def _spool(request: web.Request, spool: IO[bytes]) -> None:
-    """Write the body to ``spool``, rewound; a client that stalls or sends too much is refused."""
-    size, pending = 0, bytearray()
-    while chunk := await _next_chunk(request):
-        size += len(chunk)
-        if size > _CONTEXT_LIMIT:
-            raise InvalidParameter(f"the build context is larger than {_CONTEXT_LIMIT} bytes")
-        pending += chunk
-        if len(pending) >= _SPOOL_BYTES:
-            await asyncio.to_thread(spool.write, bytes(pending))
-            pending.clear()
-    await asyncio.to_thread(_finish, spool, bytes(pending))
-
-
-def _finish(spool: IO[bytes], rest: bytes) -> None:
-    spool.write(rest)
-    spool.seek(0)
-
-
-async def _next_chunk(request: web.Request) -> bytes:
-    try:
-        async with asyncio.timeout(_STALLED_SECONDS):
-            return await request.content.readany()
-    except TimeoutError:
-        raise InvalidParameter(f"no byte of the build context came for {_STALLED_SECONDS:.0f} seconds") from None
 
 
 ROUTES: Routes = (("POST", "/build", _build),)

@@ -6,10 +6,11 @@ from typing import Any
 
 from aiohttp import web
 
+from containerlab.api.image_archives import import_image
 from containerlab.api.keys import Routes, engine_of
 from containerlab.api.lifetime import ends_with_client
 from containerlab.api.registries import account, wanted_platform
-from containerlab.api.requests import filters, flag, refuse, text
+from containerlab.api.requests import filters, flag, text
 from containerlab.api.streams import json_answer, message_stream
 from containerlab.api.versions import at_least
 from containerlab.errors import InvalidParameter
@@ -70,8 +71,9 @@ async def _prune(request: web.Request) -> web.Response:
 
 @ends_with_client
 async def _pull(request: web.Request) -> web.StreamResponse:
-    """``fromImage`` with ``tag`` (a tag or a digest), without one every tag; ``fromSrc`` would be an import."""
-    refuse(request, "fromSrc", "images can't be imported from a tar stream")
+    """``fromImage`` with ``tag`` (a tag or a digest), without one every tag; or ``fromSrc``, for an import."""
+    if text(request, "fromSrc"):
+        return await import_image(request)
     who, platform = account(request), wanted_platform(request)
     name, tag = text(request, "fromImage"), text(request, "tag")
     if name is None:

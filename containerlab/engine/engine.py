@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from containerlab.database import Database
+from containerlab.engine.archives import Archives
 from containerlab.engine.builds import Builds
 from containerlab.engine.container import Container
 from containerlab.engine.containers import Containers
@@ -17,6 +18,7 @@ from containerlab.engine.lifecycle import Lifecycle
 from containerlab.engine.parts import Parts
 from containerlab.engine.recovery import recover
 from containerlab.engine.settings import Settings
+from containerlab.engine.snapshots import Snapshots
 from containerlab.engine.state import ContainerTable
 from containerlab.engine.system import System
 from containerlab.engine.visits import Visits
@@ -42,6 +44,8 @@ class Engine:
         self.containers = Containers(parts, self._lifecycle)
         self.visits = Visits(parts)
         self.images = Images(parts)
+        self.archives = Archives(parts)
+        self.snapshots = Snapshots(parts)
         self.builds = Builds(parts, self.images)
         self.system = System(parts)
         self._touched = time.monotonic()

@@ -10,7 +10,7 @@ import msgspec
 from containerlab.engine.models import ContainerConfig, HealthConfig
 from containerlab.errors import InvalidParameter
 
-__all__ = ["command_line", "environment", "merge"]
+__all__ = ["command_line", "environment", "filled", "merge"]
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -20,9 +20,15 @@ def merge(asked: ContainerConfig, image: ContainerConfig) -> ContainerConfig:
 
     SHELL and ONBUILD are a build's alone, and stay the image's.
     """
-    entrypoint, cmd = _commands(asked, image)
-    if not entrypoint and not cmd:
+    merged = filled(asked, image)
+    if not merged.entrypoint and not merged.cmd:
         raise InvalidParameter("no command specified", hint="Name a command after the image, or give the image a CMD.")
+    return merged
+
+
+def filled(asked: ContainerConfig, image: ContainerConfig) -> ContainerConfig:
+    """The same for what need not run: an image in the making."""
+    entrypoint, cmd = _commands(asked, image)
     return msgspec.structs.replace(
         asked,
         user=asked.user or image.user,

@@ -23,7 +23,7 @@ from containerlab.images.changes import changes
 from containerlab.images.trees import directory
 from containerlab.runtime.facts import open_root
 
-__all__ = ["Visits", "end_visits"]
+__all__ = ["SCAFFOLD", "Visits", "end_visits"]
 
 _CHUNK = 1 << 16
 _LINE_LIMIT = 1 << 17
@@ -43,7 +43,7 @@ _KINDS: dict[str, type[ContainerlabError]] = {
     )
 }
 # What init makes for its mounts where the image lacks it; Docker keeps these in a layer below the container's.
-_SCAFFOLD = frozenset(
+SCAFFOLD = frozenset(
     os.fsencode(path)
     for path in ("dev", "proc", "sys", "etc", "etc/hosts", "etc/hostname", "etc/resolv.conf", "dev/shm", "dev/pts")
 )
@@ -108,7 +108,7 @@ class Visits:
             layers.mounted(container.record.chain_id or None) as lower,
             directory(container.folder / "upper") as upper,
         ):
-            return changes(upper, lower, scaffold=_SCAFFOLD)
+            return changes(upper, lower, scaffold=SCAFFOLD)
 
     @asynccontextmanager
     async def _visit(self, ref: str, op: str, path: str, **more: Any) -> AsyncIterator[Visitor]:

@@ -1,4 +1,4 @@
-"""Any compression that layers come in, as one plain byte stream that is hashed while it is read.
+"""Any compression that layers come in, as one plain byte stream, hashed on the way for whoever wants its digest.
 
 Magic bytes decide: gzip (isal where it is installed), bzip2, xz, zstd (RFC 8878), else the stream is
 taken as it is. Memory stays bounded whatever a header asks for, everything is decompressed in this
@@ -8,7 +8,6 @@ process (never by a program found on a path), and a bomb is stopped by its ratio
 from __future__ import annotations
 
 import bz2
-import hashlib
 import io
 import lzma
 import zlib
@@ -150,11 +149,10 @@ class _Streams(io.RawIOBase):
 
 
 class Plain(io.RawIOBase):
-    """The unpacked bytes; ``digest()`` is that of all bytes read so far, ``size`` their number."""
+    """The unpacked bytes; ``size`` is the number of those read so far, which ``copy`` receives too."""
 
-    def __init__(self, packed: _Counted, opened: IO[bytes], limits: Limits) -> None:
-        self._packed, self._opened, self._limits = packed, opened, limits
-        self._hash = hashlib.sha256()
+    def __init__(self, packed: _Counted, opened: IO[bytes], limits: Limits, copy: Writable | None) -> None:
+        self._packed, self._opened, self._limits, self._copy = packed, opened, limits, copy
         self.size = 0
 
     def readable(self) -> bool:
@@ -171,28 +169,16 @@ class Plain(io.RawIOBase):
                 raise
             raise BadArchive(f"the archive can't be decompressed: {error}") from error
         view[: len(data)] = data
-        self._hash.update(data)
+        if self._copy is not None:
+            self._copy.write(data)
         self.size += len(data)
         limits = self._limits
         if self.size > limits.ratio_from and self.size > limits.ratio * max(self._packed.taken, 1):
             raise BadArchive(f"the archive unpacks to more than {limits.ratio} times its size")
         return len(data)
 
-    def digest(self) -> str:
-        """``sha256:HEX`` of what was read."""
-        return "sha256:" + self._hash.hexdigest()
 
-    def drain(self, most: int) -> None:
-        """Read what is left, so that the digest is the whole stream's; raises BadArchive beyond ``most``."""
-        left = most
-        scratch = bytearray(CHUNK)
-        while count := self.readinto(scratch):
-            left -= count
-            if left < 0:
-                raise BadArchive("too many bytes follow the end of the archive")
-
-
-def decompressed(source: ByteSource, limits: Limits) -> Plain:
+def decompressed(source: ByteSource, limits: Limits, copy: Writable | None = None) -> Plain:
     """The plain bytes of ``source``; raises ``BadArchive`` while reading when they are damaged."""
     packed = _Counted(source)
     head = packed.head
@@ -208,7 +194,7 @@ def decompressed(source: ByteSource, limits: Limits) -> Plain:
         opened = io.BufferedReader(_Streams(buffered, _ZstdDecoder), CHUNK)
     else:
         opened = buffered
-    return Plain(packed, opened, limits)
+    return Plain(packed, opened, limits, copy)
 
 
 def _xz_decoder() -> lzma.LZMADecompressor:

@@ -7,6 +7,8 @@ deterministic: fields in the order below, empty ones left out, so that equal ima
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -30,6 +32,11 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,18})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
+)
+_LAST_MOMENT = 253402300799  # the end of the year 9999
 
 
 class HealthConfig(msgspec.Struct, omit_defaults=True):
@@ -128,7 +135,13 @@ def encode(document: msgspec.Struct) -> bytes:
 
 def parse_config(data: bytes) -> ImageConfig:
     """An image's config; raises ``BadArchive`` when it isn't one or is larger than 4 MiB."""
-    config = _parse(data, ImageConfig, CONFIG_BYTES, "image config")
+    try:
+        config = _parse(data, ImageConfig, CONFIG_BYTES, "image config")
+    except BadArchive:
+        # Go's tools write null for what is empty.
+        config = _parse(_without_nulls(data), ImageConfig, CONFIG_BYTES, "image config")
+    for moment in (config.created, *(step.created for step in config.history)):
+        _check_moment(moment)
     if config.rootfs.type != "layers":
         raise BadArchive(f"the image config has a root file system of type {config.rootfs.type!r}, not layers")
     return config
@@ -155,6 +168,33 @@ def _parse(data: bytes, kind: type[T], most: int, what: str) -> T:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadArchive(f"the {what} can't be read: {error}") from error
+
+
+def _without_nulls(data: bytes) -> bytes:
+    """The document without fields that are null; a null port or volume is an empty object."""
+
+    def clean(value: Any, name: str = "") -> Any:
+        if isinstance(value, dict):
+            if name in ("ExposedPorts", "Volumes"):
+                return {key: {} if each is None else each for key, each in value.items()}
+            return {key: clean(each, key) for key, each in value.items() if each is not None}
+        return [clean(each) for each in value] if isinstance(value, list) else value
+
+    if len(data) > CONFIG_BYTES:
+        return data
+    try:
+        return msgspec.json.encode(clean(msgspec.json.decode(data)))
+    except (msgspec.DecodeError, RecursionError):
+        return data
+
+
+def _check_moment(text: str) -> None:
+    """Everybody who lists images reads it: one that is no time would stand in their way for good."""
+    try:
+        if text and (_MOMENT.fullmatch(text) is None or datetime.fromisoformat(text).timestamp() > _LAST_MOMENT):
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise BadArchive(f"the image config's {text[:60]!r} is no time of RFC 3339") from None
 
 
 def _refuse_keys(data: bytes, keys: tuple[str, ...], what: str) -> None:

@@ -19,6 +19,7 @@ from containerlab.errors import BadArchive, StorageFull
 from containerlab.images import marks, trees
 from containerlab.images.attributes import Attributes, Extracted, squashed_owner
 from containerlab.images.compression import ByteSource, decompressed
+from containerlab.images.hashing import Hashed
 from containerlab.images.headers import Entry, TarReader
 from containerlab.images.inside import Root, components
 from containerlab.images.limits import Limits
@@ -63,7 +64,8 @@ def extract(
     Raises ``BadArchive`` for a stream that is damaged, lies, or would write outside, ``StorageFull``, and
     ``OSError``. What was written until then stays: the caller unpacks into a place of its own.
     """
-    plain = decompressed(stream, limits)
+    hashed = Hashed()
+    plain = decompressed(stream, limits, hashed)
     attributes = Attributes(owner or squashed_owner(), umask, implied)
     reader = TarReader(plain, limits, record.literal if record is not None else None)
     work = _Extraction(root_fd, reader, limits, attributes, whiteouts, components(into), record)
@@ -79,7 +81,8 @@ def extract(
         raise
     finally:
         work.close()
-    attributes.result.diff_id = plain.digest()
+        hashed.close()
+    attributes.result.diff_id = hashed.digest()
     return attributes.result
 
 

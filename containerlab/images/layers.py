@@ -139,14 +139,18 @@ class LayerStore:
         return size_of(self._files.of(chain))
 
     @contextlib.contextmanager
-    def mounted(self, chain: str | None, upper: Path | None = None, *, volatile: bool = False) -> Iterator[int]:
+    def mounted(
+        self, chain: str | None, upper: Path | None = None, *, top: Path | None = None, volatile: bool = False
+    ) -> Iterator[int]:
         """A descriptor of the directory that the layers up to ``chain`` make together.
 
-        Read-only, or writable into ``upper``, with the folder ``work`` beside it for overlayfs. ``volatile``
-        saves the sync at the end; that ``upper`` can't be mounted again. Raises ``NotFound``, ``HostLacks``.
+        Read-only, or writable into ``upper``, with the folder ``work`` beside it for overlayfs. ``top`` is a folder
+        that lies above the layers and isn't written to. ``volatile`` saves the sync at the end; that ``upper`` can't
+        be mounted again. Raises ``NotFound``, ``HostLacks``.
         """
         links = [row["link"] for row in self._rows(chain)]
-        lower = self._files.lower(links) if upper is not None else self._files.lower_of_two(links)
+        lower = self._files.lower_of_two(links) if upper is None and top is None else self._files.lower(links)
+        lower = [views.quoted(top), *lower] if top is not None else lower
         with (
             self._files.half_made("view") as mountpoint,
             views.overlay_view(self.folder, lower, mountpoint, upper=upper, volatile=volatile) as fd,
@@ -262,6 +266,18 @@ class LayerStore:
         """Let go of what ``owner`` pinned; the layers stay until ``prune``, or until their image goes."""
         with self._lock, self._database.transaction(durable=False) as transaction:
             transaction.execute("DELETE FROM layer_pins WHERE owner = ?", (owner,))
+
+    def end_errands(self) -> list[str]:
+        """What a killed process was about to load or to save: its pins (whose owners have a dash in their names), and
+        the layers that nothing else needs. Gives their chain IDs."""
+
+        def forget(transaction: sqlite3.Connection) -> list[str]:
+            left = transaction.execute("SELECT chain_id FROM layer_pins WHERE owner GLOB '*-*'").fetchall()
+            transaction.execute("DELETE FROM layer_pins WHERE owner GLOB '*-*'")
+            return [gone for row in left for gone in self.forget(row["chain_id"], transaction)]
+
+        begun = self._database.rows("SELECT 1 FROM layer_pins WHERE owner GLOB '*-*' LIMIT 1")
+        return self.removal(forget) if begun else []
 
     def settle(self, chain: str | None) -> None:
         """Write a chain's files to the disk; from here on a power cut can't take them."""

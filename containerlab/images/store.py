@@ -86,6 +86,7 @@ class ImageStore:
         database.ensure(_TABLES)
         self.content = ContentStore(store_folder / "content", store_folder / "tmp")
         self.kept = Kept(database)
+        self.layers.end_errands()
         self._sweep_blobs()
 
     # -- reading ---------------------------------------------------------------------------------

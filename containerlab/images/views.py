@@ -18,7 +18,7 @@ from pathlib import Path
 from containerlab.errors import HostLacks
 from containerlab.images._syscalls import CLONE_NEWNS, MS_NODEV, MS_PRIVATE, MS_REC, mount, unshare
 
-__all__ = ["overlay_view"]
+__all__ = ["overlay_view", "quoted"]
 
 _PAGE = 4096
 
@@ -37,7 +37,7 @@ def overlay_view(
     if upper is not None:
         work = upper.with_name("work")
         work.mkdir(exist_ok=True, mode=0o700)
-        options += [f"upperdir={_quoted(upper)}", f"workdir={_quoted(work)}"]
+        options += [f"upperdir={quoted(upper)}", f"workdir={quoted(work)}"]
         if volatile:
             options.append("volatile")
     options += ["userxattr"] if _in_user_namespace() else ["redirect_dir=off", "metacopy=off", "index=off"]
@@ -51,8 +51,8 @@ def overlay_view(
         os.close(fd)
 
 
-def _quoted(path: Path) -> str:
-    """Overlayfs splits its options at commas and its layers at colons, unless a backslash stands before."""
+def quoted(path: Path) -> str:
+    """A path in overlayfs's options, which are split at commas and colons unless a backslash stands before."""
     return str(path).replace("\\", "\\\\").replace(",", "\\,").replace(":", "\\:")
 
 

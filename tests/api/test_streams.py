@@ -188,8 +188,8 @@ def test_work_is_cancelled_when_its_client_leaves(serving):
     assert eventually(serving.engine.images.cancelled.is_set)
 
 
-def test_an_import_is_refused_by_name(serving):
-    status, _, body = serving.request("POST", "/images/create?fromSrc=-&repo=x")
+def test_an_import_from_an_address_is_refused_by_name(serving):
+    status, _, body = serving.request("POST", "/images/create?fromSrc=http://x/y.tar&repo=x")
     assert status == 400
     assert "fromSrc" in json.loads(body)["message"]
 

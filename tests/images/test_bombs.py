@@ -161,13 +161,14 @@ def test_garbage_behind_the_end_is_bounded(tmp_path: Path) -> None:
     from containerlab.errors import BadArchive
     from containerlab.images import Limits
     from containerlab.images.compression import decompressed
+    from containerlab.images.headers import TarReader
 
     class Endless:
         def read(self, size: int = -1, /) -> bytes:
             return bytes(size)
 
     with pytest.raises(BadArchive, match="follow the end"):
-        decompressed(Endless(), Limits()).drain(8 << 20)
+        TarReader(decompressed(Endless(), Limits()), Limits()).drain(8 << 20)
 
 
 @pytest.mark.root
