@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import platform as host
 from typing import Any
 
@@ -74,11 +75,12 @@ def seconds(request: web.Request, name: str) -> float:
     if not value:
         return 0.0
     try:
-        return float(value)
+        moment = float(value)
     except ValueError:
-        raise InvalidParameter(
-            f"invalid value for {name}: {value[:80]!r} is not a time in seconds since 1970"
-        ) from None
+        moment = math.nan
+    if not math.isfinite(moment):
+        raise InvalidParameter(f"invalid value for {name}: {value[:80]!r} is not a time in seconds since 1970")
+    return moment
 
 
 def filters(request: web.Request) -> dict[str, list[str]]:
