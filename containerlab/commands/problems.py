@@ -79,7 +79,7 @@ def start_failure(message: str, hint: str = "") -> StartFailed:
         code = 127
     elif any(words in text for words in _NOT_EXECUTABLE):
         code = 126
-    return StartFailed(message, exit_code=code, hint=hint)
+    return StartFailed(message, exit_code=code, hint=hint or (_meaning(code) if code != 125 else ""))
 
 
 def translate(error: BaseException, client: Any = None) -> ContainerlabError | None:

@@ -1,8 +1,8 @@
 """What every picture of the kit is: a drawing, a sentence that says the same, and a table of its figures.
 
-A notebook shows the three as one ``<figure>``. Where the notebook isn't trusted JupyterLab strips the inline
-SVG and the style sheet; then the ``<img>`` that the style sheet hides comes to light, and the sentence and the
-table are still there. A terminal and nbval see the sentence and the table alone.
+A notebook shows the three as one ``<figure>``. Where the notebook isn't trusted JupyterLab strips the style sheet and
+of the inline SVG all but its words; these stay hidden without the style sheet, the ``<img>`` that it hides comes to
+light, and the sentence and the table are still there. A terminal and nbval see the sentence and the table alone.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ class Figure:
         picture = svg.data_url(svg.standalone(self.canvas, self.tips))
         words = html.escape(f"{self.title}. {self.summary}", quote=True)
         return (
-            f'<figure class="cl-figure"><style>{_STYLE}</style>{drawing}'
+            f'<figure class="cl-figure"><style>{_STYLE}</style>'
+            f'<div class="cl-drawing" style="display:none">{drawing}</div>'
             f'<img class="cl-fallback" alt="{words}" src="{picture}">'
             f"<figcaption><strong>{html.escape(self.title)}.</strong> {html.escape(self.summary)}</figcaption>"
             f"<details><summary>The figures as a table</summary>{self.table.to_html()}</details></figure>"

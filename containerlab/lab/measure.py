@@ -88,7 +88,10 @@ class Sample:
         }
 
     def __str__(self) -> str:
-        return f"{self.median:.3g} ms ({self.p10:.3g} to {self.p90:.3g}, n={self.n})"
+        median, p10, p90 = (
+            f"{value:.3g}" if value < 1000 else f"{value:.0f}" for value in (self.median, self.p10, self.p90)
+        )
+        return f"{median} ms ({p10} to {p90}, n={self.n})"
 
 
 @dataclass(frozen=True)

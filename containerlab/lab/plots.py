@@ -39,7 +39,7 @@ def startup_plot(samples: Mapping[str, Sample | Missing], accel: str | None) -> 
     axes = _bars(
         figure,
         [
-            (_title(name, accel), sample.median, sample.p90, f"{duration(sample.median)}   n={sample.n}")
+            (_title(name, accel), sample.median, sample.p90, f"{duration(sample.median)} · n={sample.n}")
             for name, sample in shown
         ],
         [_HUES[name] for name, _ in shown],
@@ -72,7 +72,7 @@ def memory_plot(costs: Mapping[str, Memory | Missing], accel: str | None) -> Fig
     axes = _bars(
         figure,
         [
-            (names[name], cost.used / 1e6, cost.used / 1e6, f"{megabytes(cost.used)}   {cost.how}")
+            (names[name], cost.used / 1e6, cost.used / 1e6, f"{megabytes(cost.used)} · {cost.how}")
             for name, cost in shown
         ],
         [_HUES[name] for name, _ in shown],

@@ -72,10 +72,12 @@ def css(scope: str) -> str:
         f"@media (prefers-color-scheme:dark){{{system}{{{_values(True)}}}}}"
         f"{darks}{{{_values(True)}}}"
         f"{on} img.cl-fallback{{display:none}}"
+        f"{on} .cl-drawing{{display:block!important}}"
         f"{on} svg{{width:100%;height:auto;background:var(--cl-paper);border-radius:6px}}"
         f"{on} figcaption{{font-size:.95em;padding:.3em 0}}"
         f"{on} summary{{cursor:pointer;color:var(--cl-soft)}}"
         f"{on} table{{border-collapse:collapse;margin:.4em 0}}"
-        f"{on} th,{on} td{{text-align:left;padding:.2em .8em;border-bottom:1px solid var(--cl-line)}}"
-        f"{on} td.cl-number{{text-align:right;font-variant-numeric:tabular-nums}}"
+        # JupyterLab's own rule for cells is as strong as one class and one element.
+        f"{on} table th,{on} table td{{text-align:left;vertical-align:top;padding:.2em .8em;"
+        "border-bottom:1px solid var(--cl-line)}"
     )

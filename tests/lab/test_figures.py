@@ -150,3 +150,16 @@ def test_percentiles_of_a_sample() -> None:
 )
 def test_a_duration_never_needs_an_exponent(milliseconds: float, words: str) -> None:
     assert plots.duration(milliseconds) == words
+
+
+@each_figure
+def test_where_the_style_sheet_is_stripped_the_words_of_the_drawing_are_hidden_and_the_image_is_not(
+    figure: Figure,
+) -> None:
+    page = figure.to_html()
+    untrusted = re.sub(
+        r"(?s)<style>.*?</style>", "", re.sub(r"</?(svg|g|defs|path|use|text|title|desc)\b[^>]*>", "", page)
+    )
+    words = re.search(r'(?s)<div class="cl-drawing" style="display:none">(.*?)</div>', untrusted)
+    assert words and figure.title in words[1]
+    assert '<img class="cl-fallback" alt="' in untrusted and "<figcaption>" in untrusted
