@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from containerlab.commands.build_steps import BuildLog
+    from containerlab.commands.transfer_log import TransferLog
+    from containerlab.commands.transfer_screen import TransferScreen
 
 _KEPT = 16 * 2**20
 
@@ -29,6 +31,9 @@ class Output(Protocol):
     def step(self, log: BuildLog) -> None:
         """A build has moved on; ``log`` holds every step so far."""
 
+    def transfer(self, log: TransferLog) -> None:
+        """A pull or a push has moved on, or ended."""
+
 
 class Silent:
     """Shows nothing."""
@@ -41,12 +46,16 @@ class Silent:
 
     def step(self, log: BuildLog) -> None: ...
 
+    def transfer(self, log: TransferLog) -> None: ...
+
 
 class StandardOutput:
     """The process's own stdout and stderr, as bytes; a build is told as lines of text."""
 
     def __init__(self) -> None:
         self._told = 0
+        self._screen: TransferScreen | None = None
+        self._transfer: tuple[TransferLog | None, int] = (None, 0)
 
     def stdout(self, data: bytes) -> None:
         sys.stdout.buffer.write(data)
@@ -64,6 +73,20 @@ class StandardOutput:
         sys.stdout.write(text[self._told :])
         sys.stdout.flush()
         self._told = len(text)
+
+    def transfer(self, log: TransferLog) -> None:
+        stream = sys.stderr if log.aside else sys.stdout
+        if stream.isatty():
+            from containerlab.commands.transfer_screen import TransferScreen
+
+            self._screen = self._screen or TransferScreen()
+            self._screen.show(log)
+            return
+        told = self._transfer[1] if self._transfer[0] is log else 0
+        text = log.text()
+        stream.write(text[told:])
+        stream.flush()
+        self._transfer = (log, len(text))
 
 
 class Recorder:

@@ -11,6 +11,8 @@ import click
 from containerlab import __version__
 from containerlab.commands import (
     build,
+    cp,
+    diff,
     events,
     exec,
     figures,
@@ -34,6 +36,7 @@ SECTIONS: dict[str, list[click.Command]] = {
         run.create_command,
         lifecycle.start_command,
         exec.exec_command,
+        cp.cp_command,
         lifecycle.attach_command,
     ],
     "See what it does": [
@@ -42,6 +45,7 @@ SECTIONS: dict[str, list[click.Command]] = {
         figures.top_command,
         stats.stats_command,
         inspect.inspect_command,
+        diff.diff_command,
         events.events_command,
         lifecycle.wait_command,
     ],

@@ -77,9 +77,12 @@ def pack(
     return _Packing(dir_fd, out, whiteouts, prefix, enter, leave_out, record).run(top)
 
 
-def pack_one(dir_fd: int, name: bytes, out: Writable) -> Packed:
-    """Write the one thing ``name`` in the open directory ``dir_fd``, a link as a link; not for a directory."""
-    return _Packing(dir_fd, out, False, b"").run_one(name)
+def pack_one(dir_fd: int, name: bytes, out: Writable, *, path: bytes | None = None) -> Packed:
+    """Write the one thing ``name`` in the open directory ``dir_fd``, a link as a link; not for a directory.
+
+    In the archive it is called ``path``, or as it is.
+    """
+    return _Packing(dir_fd, out, False, b"").run_one(name, path or name)
 
 
 class _Packing:
@@ -123,8 +126,8 @@ class _Packing:
         self._literal(_END)
         return self._packed
 
-    def run_one(self, name: bytes) -> Packed:
-        self._entry(self._dir_fd, name, name, os.stat(name, dir_fd=self._dir_fd, follow_symlinks=False))
+    def run_one(self, name: bytes, path: bytes) -> Packed:
+        self._entry(self._dir_fd, name, path, os.stat(name, dir_fd=self._dir_fd, follow_symlinks=False))
         self._literal(_END)
         return self._packed
 

@@ -162,6 +162,7 @@ class ImageStore:
 
         rows = self._database.rows("SELECT reference FROM tags")
         known = {_short(Reference.parse(row["reference"]).familiar()) for row in rows} | set(embedded.NAMES)
+        known.discard(_short(name))
         near = difflib.get_close_matches(_short(name), sorted(known), n=3, cutoff=0.5)
         return f"Did you mean {' or '.join(near)}?" if near else ""
 

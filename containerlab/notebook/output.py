@@ -9,7 +9,9 @@ import sys
 from typing import TextIO
 
 from containerlab.commands.build_steps import BuildLog
+from containerlab.commands.transfer_log import TransferLog
 from containerlab.notebook.progress import Progress
+from containerlab.notebook.transfers import TransferProgress
 
 
 class CellOutput:
@@ -23,6 +25,7 @@ class CellOutput:
         self._decoders = {1: decoder("replace"), 2: decoder("replace")}
         self._last: TextIO | None = None
         self.progress = Progress()
+        self.transfers = TransferProgress()
 
     def stdout(self, data: bytes) -> None:
         self._write(sys.stdout, self._decoders[1].decode(data))
@@ -35,6 +38,9 @@ class CellOutput:
 
     def step(self, log: BuildLog) -> None:
         self.progress.update(log)
+
+    def transfer(self, log: TransferLog) -> None:
+        self.transfers.follow(log)
 
     def flush(self) -> None:
         """Write what is left of characters that were cut off."""

@@ -12,6 +12,7 @@ import pytest
 from containerlab.commands.build_steps import BuildLog
 from containerlab.commands.context import Context
 from containerlab.commands.registry import invoke
+from containerlab.commands.transfer_log import TransferLog
 from tests.clients.conftest import client, host, name
 
 __all__ = ["client", "host", "name"]
@@ -25,6 +26,7 @@ class Kept:
         self.err = b""
         self.notices: list[str] = []
         self.log: BuildLog | None = None
+        self.transfers: list[TransferLog] = []
 
     def stdout(self, data: bytes) -> None:
         self.out += data
@@ -34,6 +36,9 @@ class Kept:
 
     def notice(self, text: str) -> None:
         self.notices.append(text)
+
+    def transfer(self, log: TransferLog) -> None:
+        self.transfers.append(log)
 
     def step(self, log: BuildLog) -> None:
         self.log = log
