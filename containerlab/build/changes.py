@@ -41,13 +41,13 @@ def apply_changes(config: ContainerConfig, changes: Sequence[str]) -> ContainerC
         return config
     dockerfile = parse(f"FROM scratch\n{text}", "--change")
     if len(dockerfile.stages) > 1:
-        raise InvalidParameter("FROM is not a valid change command")
+        raise InvalidParameter("from is not a valid change command")
     state = StageState(
         ImageConfig("", config=config), None, escape=dockerfile.directives.escape, build_args={}, global_args={}
     )
     for instruction in dockerfile.stages[0].instructions:
         if instruction.keyword not in _ALLOWED:
-            raise InvalidParameter(f"{instruction.keyword} is not a valid change command")
+            raise InvalidParameter(f"{instruction.keyword.lower()} is not a valid change command")
         if isinstance(instruction, Workdir):
             path = state.expand(instruction, instruction.path)
             joined = posixpath.join("/", state.config.WorkingDir, path)
