@@ -17,7 +17,7 @@ import requests
 from containerlab.commands.context import Context, Terminal
 from containerlab.commands.output import Recorder
 from containerlab.commands.result import Finished
-from containerlab.commands.streams import Frames, Hijacked, Input, hijack, post, pump
+from containerlab.commands.streams import Frames, Hijacked, Input, detach_bytes, hijack, post, pump
 from containerlab.errors import EngineUnreachable, UsageError
 
 LONG_AFTER = 10.0
@@ -85,6 +85,9 @@ class Attachment:
     stdin_once: bool = True
     remove: bool = False
     unnamed: bool = False
+    streams: tuple[str, ...] = ("stdin", "stdout", "stderr")
+    keys: str | None = None
+    proxy: bool = True
     recorder: Recorder = field(init=False)
     _frames: Frames = field(init=False)
     _stream: Hijacked | None = None
@@ -101,7 +104,11 @@ class Attachment:
     def attach(self, *, condition: str) -> None:
         """Before the start, so that nothing is missed: the stream, and the wait for the exit code."""
         client = self.context.client
-        params = {"stream": 1, "stdout": 1, "stderr": 1, "stdin": int(self.interactive)}
+        params: dict[str, Any] = {"stream": 1, **{name: int(name in self.streams) for name in ("stdout", "stderr")}}
+        params["stdin"] = int(self._takes_input)
+        if self.keys:
+            detach_bytes(self.keys)
+            params["detachKeys"] = self.keys
         self._stream = hijack(client, f"/containers/{self.container}/attach", params=params)
         self._wait = post(client, f"/containers/{self.container}/wait", params={"condition": condition})
 
@@ -110,23 +117,40 @@ class Attachment:
         self._began = time.monotonic()
         half_close = self.stdin_once or self.context.body is None
         source = None
-        if self.interactive:
-            source = Input(self.context.body, self.context.stdin_fd, half_close=half_close)
+        if self._takes_input:
+            source = Input(self.context.body, self.context.stdin_fd, half_close=half_close, keys=self.keys)
         while True:
             try:
                 self._pump(source)
+                if not self._takes_output:
+                    return self._finished(0, detached=True)
                 if source is not None and source.detached and self.tty:
                     return self._finished(0, detached=True)
                 return self._finished(self._exit_code())
             except Signalled as received:
+                if not self.proxy:
+                    raise
                 self._signal(received.name)
             except KeyboardInterrupt:
-                if self.context.notebook:
+                if self.context.notebook or not self.proxy:
                     raise
                 self._pass_on()
 
+    @property
+    def _takes_input(self) -> bool:
+        return self.interactive and "stdin" in self.streams
+
+    @property
+    def _takes_output(self) -> bool:
+        return "stdout" in self.streams or "stderr" in self.streams
+
     def abandon(self) -> None:
-        """After an interrupt: stop the container and wait for its end; a second interrupt kills it."""
+        """After an interrupt: stop the container and wait for its end; a second interrupt kills it.
+
+        Where signals aren't passed on (``--sig-proxy=false``) in a terminal, it goes on without us.
+        """
+        if not self.proxy and not self.context.notebook:
+            return
         try:
             self._stop()
         except KeyboardInterrupt:
@@ -148,7 +172,10 @@ class Attachment:
         terminal = self.context.terminal if self.tty else None
         with terminal or nullcontext():
             self._on_idle()
-            pump(self._stream, source, self.recorder.write, self._frames, on_idle=self._on_idle)
+            pump(
+                self._stream, source, self.recorder.write, self._frames,
+                on_idle=self._on_idle, until_sent=not self._takes_output,
+            )  # fmt: skip
 
     def _on_idle(self) -> None:
         if self._resizer is not None:

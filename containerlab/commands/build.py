@@ -20,6 +20,7 @@ from containerlab.commands.build_context import send
 from containerlab.commands.build_steps import BuildLog
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.output import Silent
+from containerlab.commands.parsing import verb
 from containerlab.commands.result import Lines, Result
 from containerlab.commands.streams import post
 from containerlab.commands.values import pairs
@@ -152,7 +153,7 @@ def build_options(command: Any) -> Any:
     return command
 
 
-@click.command(
+@verb(
     "build", help="Build an image from the Dockerfile and the files in the folder PATH (- reads the Dockerfile alone)."
 )
 @build_options

@@ -13,6 +13,7 @@ import click
 
 from containerlab.commands import template
 from containerlab.commands.context import Context, pass_context
+from containerlab.commands.parsing import verb
 from containerlab.commands.result import Column, Lines, Result, Row, Table
 from containerlab.commands.values import MOMENT, pairs
 
@@ -43,7 +44,7 @@ _COLUMNS = [
 ]
 
 
-@click.command("events", help="What the engine does: live in a terminal, so far in a notebook.")
+@verb("events", help="What the engine does: live in a terminal, so far in a notebook.")
 @click.option("--since", type=MOMENT, help="From then on: 10m, or 2026-01-31T12:00:00.")
 @click.option("--until", type=MOMENT, help="Up to then; without it, a terminal shows events until it is interrupted.")
 @click.option("--for", "span", type=click.FloatRange(0, 600), metavar="SECONDS", help="From now on, for so long.")

@@ -18,10 +18,11 @@ import docker.errors
 from containerlab.commands.attached import Resizer, check_input
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.output import Recorder
+from containerlab.commands.parsing import verb
 from containerlab.commands.problems import ContainerExited
 from containerlab.commands.result import Finished, Lines, Result
 from containerlab.commands.run_payload import environment
-from containerlab.commands.streams import Frames, Input, hijack, post, pump
+from containerlab.commands.streams import Frames, Input, detach_bytes, hijack, post, pump
 
 
 @dataclass
@@ -33,6 +34,7 @@ class ExecOptions:
     interactive: bool = False
     tty: bool = False
     detach: bool = False
+    detach_keys: str | None = None
     raising: bool = True
     env: tuple[str, ...] = ()
     env_file: tuple[Path, ...] = ()
@@ -63,6 +65,8 @@ def execute(context: Context, options: ExecOptions) -> Result:
 
 def _create(context: Context, options: ExecOptions) -> str:
     attached = not options.detach
+    if options.detach_keys:
+        detach_bytes(options.detach_keys)
     answer = context.client.api.exec_create(
         options.container,
         list(options.command),
@@ -74,13 +78,14 @@ def _create(context: Context, options: ExecOptions) -> str:
         user=options.user or "",
         environment=environment(options.env, options.env_file, context.variable) or None,
         workdir=options.workdir,
+        detach_keys=options.detach_keys,
     )
     return str(answer["Id"])
 
 
 def _stay(context: Context, identifier: str, options: ExecOptions) -> Finished:
     recorder = Recorder(context.output)
-    source = Input(context.body, context.stdin_fd) if options.interactive else None
+    source = Input(context.body, context.stdin_fd, keys=options.detach_keys) if options.interactive else None
     terminal = context.terminal if options.tty else None
     began = time.monotonic()
     stream = hijack(context.client, f"/exec/{identifier}/start", json={"Detach": False, "Tty": options.tty})
@@ -94,15 +99,17 @@ def _stay(context: Context, identifier: str, options: ExecOptions) -> Finished:
         raise
     finally:
         stream.close()
+    detached = options.tty and source is not None and source.detached
     return Finished(
         what=options.what,
         stdout=recorder.text(1),
         stderr=recorder.text(2),
         seconds=time.monotonic() - began,
-        exit_code=_exit_code(context, identifier),
+        exit_code=0 if detached else _exit_code(context, identifier),
         name=options.container,
         id=identifier,
         truncated=recorder.truncated,
+        detached=detached,
     )
 
 
@@ -126,12 +133,13 @@ def _end(context: Context, identifier: str, options: ExecOptions) -> None:
         )
 
 
-@click.command(
+@verb(
     "exec",
     help="Run COMMAND as one more process in a running container.",
     context_settings={"allow_interspersed_args": False},
 )
 @click.option("-d", "--detach", is_flag=True, help="Don't wait for its end.")
+@click.option("--detach-keys", metavar="KEYS", help="The keys that go away and leave it running (ctrl-p,ctrl-q).")
 @click.option("-i", "--interactive", is_flag=True, help="Keep the command's standard input open.")
 @click.option("-t", "--tty", is_flag=True, help="Give the command a terminal of its own.")
 @click.option(

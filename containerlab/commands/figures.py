@@ -11,10 +11,11 @@ import click
 from containerlab.commands import formats, names
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.own_engine import lab_facts
+from containerlab.commands.parsing import verb
 from containerlab.commands.result import Column, Result, Table
 
 
-@click.command(
+@verb(
     "top",
     help="The processes of a container, with the host's process ids.",
     context_settings={"ignore_unknown_options": True},
@@ -29,7 +30,7 @@ def top_command(context: Context, container: str, ps_options: tuple[str, ...]) -
     return Table([Column(title, title) for title in titles], rows, empty="No process runs in it.")
 
 
-@click.command("memory", help="What containers cost the host in memory; for a virtual machine that is all of QEMU.")
+@verb("memory", help="What containers cost the host in memory; for a virtual machine that is all of QEMU.")
 @click.argument("containers", nargs=-1)
 @pass_context
 def memory_command(context: Context, containers: tuple[str, ...]) -> Result:
@@ -57,7 +58,7 @@ def _running(context: Context, name: str) -> bool:
     return bool(context.client.api.inspect_container(name)["State"]["Running"])
 
 
-@click.command("timeline", help="The kernel steps of a container's start, and when each was done.")
+@verb("timeline", help="The kernel steps of a container's start, and when each was done.")
 @click.option("--table", "as_table", is_flag=True, help="A table in place of the picture.")
 @click.argument("container")
 @pass_context

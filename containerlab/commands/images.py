@@ -12,6 +12,7 @@ import docker.errors
 from containerlab.commands import formats
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.many import each
+from containerlab.commands.parsing import verb
 from containerlab.commands.result import Column, Lines, Result, Row, Table
 from containerlab.commands.values import pairs
 
@@ -35,7 +36,7 @@ def _image_rows(entry: dict[str, Any]) -> list[Row]:
     ]
 
 
-@click.command("images", help="List images, or those of one REPOSITORY[:TAG].")
+@verb("images", help="List images, or those of one REPOSITORY[:TAG].")
 @click.option("-a", "--all", "everything", is_flag=True, help="Also the untagged images between a build's steps.")
 @click.option("-q", "--quiet", is_flag=True, help="Only ids.")
 @click.option("-f", "--filter", "filters", multiple=True, metavar="K=V", help="As in reference=lab/*, dangling=true.")
@@ -72,7 +73,7 @@ def images_command(
     return Table(columns, rows, empty="There are no images.", lines=template)
 
 
-@click.command("history", help="The layers of an image, newest first, and the instruction that made each.")
+@verb("history", help="The layers of an image, newest first, and the instruction that made each.")
 @click.option("-q", "--quiet", is_flag=True, help="Only ids.")
 @click.option("-H", "--human/--no-human", default=True, help="Sizes and times in words, or as numbers.")
 @click.option(
@@ -114,7 +115,7 @@ def history_command(
     return Table(columns, rows, empty="The image has no history.", lines=template)
 
 
-@click.command("tag", help="Give an image one more name.")
+@verb("tag", help="Give an image one more name.")
 @click.argument("source")
 @click.argument("target")
 @pass_context
@@ -125,7 +126,7 @@ def tag_command(context: Context, source: str, target: str) -> Result:
     return Lines([])
 
 
-@click.command("rmi", help="Remove images: a tag, and with its last tag the layers nobody else uses.")
+@verb("rmi", help="Remove images: a tag, and with its last tag the layers nobody else uses.")
 @click.option(
     "-f", "--force", is_flag=True, help="Also when a stopped container stands on it; a missing one is no error."
 )

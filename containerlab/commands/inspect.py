@@ -13,6 +13,7 @@ import docker.errors
 from containerlab import __version__
 from containerlab.commands import formats, names, template
 from containerlab.commands.context import Context, pass_context
+from containerlab.commands.parsing import verb
 from containerlab.commands.result import Column, Document, Lines, Result, Table
 from containerlab.errors import NotFound
 
@@ -42,7 +43,7 @@ def _sizes(context: Context, identifier: str) -> dict[str, Any]:
     return {}
 
 
-@click.command("inspect", help="Everything the engine knows about containers or images, as JSON.")
+@verb("inspect", help="Everything the engine knows about containers or images, as JSON.")
 @click.option("-f", "--format", "form", metavar="TEMPLATE", help="Only this, as in '{{.State.Pid}}'; or json.")
 @click.option("-s", "--size", is_flag=True, help="Also the sizes of a container's files.")
 @click.option("--type", "kind", type=click.Choice(["container", "image"]), help="Look only among these.")
@@ -84,7 +85,7 @@ def _words(key: str, value: Any) -> str:
     return str(value)
 
 
-@click.command("info", help="The engine and the host under it.")
+@verb("info", help="The engine and the host under it.")
 @click.option("-f", "--format", "form", metavar="TEMPLATE", help="Only this, as in '{{.KernelVersion}}', or json.")
 @pass_context
 def info_command(context: Context, form: str | None) -> Result:
@@ -95,7 +96,7 @@ def info_command(context: Context, form: str | None) -> Result:
     return _formatted([facts], form) or _facts(rows)
 
 
-@click.command("version", help="The versions of this program and of the engine.")
+@verb("version", help="The versions of this program and of the engine.")
 @click.option("-f", "--format", "form", metavar="TEMPLATE", help="Only this, as in '{{.Server.Version}}', or json.")
 @pass_context
 def version_command(context: Context, form: str | None) -> Result:

@@ -10,12 +10,11 @@ import click
 
 from containerlab.commands import formats, names
 from containerlab.commands.context import Context, pass_context
+from containerlab.commands.parsing import verb
 from containerlab.commands.result import Column, Result, Table
 
 
-@click.command(
-    "layers", help="Which layers images share, and what sharing saves: a picture in a notebook, a table elsewhere."
-)
+@verb("layers", help="Which layers images share, and what sharing saves: a picture in a notebook, a table elsewhere.")
 @click.option("--table", "as_table", is_flag=True, help="A table in place of the picture.")
 @click.argument("images", nargs=-1, metavar="[IMAGE...]")
 @pass_context
@@ -67,9 +66,7 @@ class Compared(Result):
         return dict(self.comparison._repr_mimebundle_(include, exclude))
 
 
-@click.command(
-    "compare", help="One image as a container and as a virtual machine: start-up, memory, isolation, measured now."
-)
+@verb("compare", help="One image as a container and as a virtual machine: start-up, memory, isolation, measured now.")
 @click.option("-n", "rounds", type=click.IntRange(3, 200), default=20, help="Starts of the container to measure (20).")
 @click.option("--vm-n", "vm_rounds", type=click.IntRange(1, 20), default=3, help="Starts of the virtual machine (3).")
 @click.argument("image", default="lab/busybox")

@@ -10,13 +10,14 @@ import click
 
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.output import Recorder
+from containerlab.commands.parsing import verb
 from containerlab.commands.result import Finished, Result
 from containerlab.commands.streams import Frames, get
 from containerlab.commands.values import MOMENT
 from containerlab.errors import UsageError
 
 
-@click.command("logs", help="Show what a container's program has written so far.")
+@verb("logs", help="Show what a container's program has written so far.")
 @click.option("-f", "--follow", is_flag=True, help="Go on until the container ends.")
 @click.option("-n", "--tail", default="all", metavar="N", help="Only the last N lines.")
 @click.option("--since", type=MOMENT, help="Only from then on: 10m, or 2026-01-31T12:00:00.")

@@ -10,6 +10,7 @@ import click
 
 from containerlab.commands import formats
 from containerlab.commands.context import Context, pass_context
+from containerlab.commands.parsing import verb
 from containerlab.commands.result import Column, Lines, Result, Row, Table
 from containerlab.commands.values import pairs
 
@@ -69,7 +70,7 @@ def _port(port: dict[str, Any]) -> str:
     return f"{port.get('IP', '')}:{port['PublicPort']}->{inner}" if port.get("PublicPort") else inner
 
 
-@click.command("ps", help="List containers: the running ones, or all with -a.")
+@verb("ps", help="List containers: the running ones, or all with -a.")
 @click.option("-a", "--all", "everything", is_flag=True, help="Also those that are created or have stopped.")
 @click.option("-q", "--quiet", is_flag=True, help="Only ids.")
 @click.option("-n", "--last", type=int, default=-1, metavar="N", help="The N newest, in any state.")

@@ -13,11 +13,14 @@ import docker.errors
 
 from containerlab.commands.attached import Attachment, check_input
 from containerlab.commands.context import Context, pass_context
+from containerlab.commands.id_file import IdFile
+from containerlab.commands.parsing import verb
 from containerlab.commands.problems import ContainerExited, start_failure, translate
 from containerlab.commands.result import Finished, Result, Started
 from containerlab.commands.run_options import RunOptions, container_options, run_options
-from containerlab.commands.run_payload import create_payload
-from containerlab.errors import ContainerlabError, UsageError
+from containerlab.commands.run_payload import create_payload, streams
+from containerlab.commands.transfers import pull
+from containerlab.errors import ContainerlabError, RegistryError, UsageError
 
 _SETTINGS = {"allow_interspersed_args": False}
 
@@ -36,16 +39,13 @@ def create(context: Context, options: RunOptions) -> Started:
     if options.replace:
         _remove_namesake(context, options)
     payload = create_payload(options, context.variable)
-    api = context.client.api
-    try:
-        answer = api.create_container_from_config(payload, name=options.name)
-    except docker.errors.ImageNotFound as missing:
-        _pull(context, options.image, missing)
-        answer = api.create_container_from_config(payload, name=options.name)
+    with IdFile(options.cidfile) as id_file:
+        answer = _made(context, options, payload)
+        id_file.write(answer["Id"])
     warnings = [str(warning) for warning in answer.get("Warnings") or []]
     for warning in warnings:
         context.output.notice(f"WARNING: {warning}")
-    name = options.name or str(api.inspect_container(answer["Id"])["Name"]).lstrip("/")
+    name = options.name or str(context.client.api.inspect_container(answer["Id"])["Name"]).lstrip("/")
     return Started(answer["Id"], name, options.image, "is created; `start` runs it", warnings)
 
 
@@ -57,25 +57,29 @@ def run(context: Context, options: RunOptions) -> Result:
     rest = shlex.join([options.image, *(options.command or ("sh",))])
     check_input(context, "run", rest, interactive=options.interactive, tty=options.tty, detach=options.detach)
     options.interactive = options.interactive or context.body is not None
+    joined = streams(options)
     made = create(context, options)
     if options.detach:
         _start(context, made, options)
         return Started(made.id, made.name, made.image, warnings=made.warnings)
-    result = _stay(context, made, options)
-    if result.exit_code and context.notebook and options.raising:
+    result = _stay(context, made, options, joined)
+    if isinstance(result, Finished) and result.exit_code and context.notebook and options.raising:
         raise ContainerExited(result)
     return result
 
 
-def _stay(context: Context, made: Started, options: RunOptions) -> Finished:
+def _stay(context: Context, made: Started, options: RunOptions, joined: tuple[str, ...]) -> Result:
+    """With no output to show, a terminal is given the id once the input has been sent."""
     attachment = Attachment(
         context, made.id, made.name, describe(options),
         tty=options.tty, interactive=options.interactive, remove=options.rm, unnamed=options.name is None,
+        streams=joined, keys=options.detach_keys, proxy=options.sig_proxy,
     )  # fmt: skip
     try:
         attachment.attach(condition="removed" if options.rm else "next-exit")
         _start(context, made, options)
-        return attachment.finish()
+        result = attachment.finish()
+        return result if {"stdout", "stderr"} & set(joined) else Started(made.id, made.name, made.image)
     except KeyboardInterrupt:
         attachment.abandon()
         raise
@@ -103,20 +107,46 @@ def _remove_namesake(context: Context, options: RunOptions) -> None:
         pass
 
 
-def _pull(context: Context, image: str, missing: docker.errors.ImageNotFound) -> None:
-    """Ask the engine for an image it doesn't have, as ``docker run`` does; its refusal is told as the missing image."""
-    problem = translate(missing, context.client) or ContainerlabError(str(missing))
-    reference = image if ":" in image.rpartition("/")[2] or "@" in image else f"{image}:latest"
+def _made(context: Context, options: RunOptions, payload: dict[str, Any]) -> dict[str, Any]:
+    """The engine's answer; the image is pulled first where ``--pull`` says so, or where it is missing."""
+    api = context.client.api
+    if options.pull == "always":
+        _pull(context, options)
     try:
-        for message in context.client.api.pull(reference, stream=True, decode=True):
-            if "error" in message:
-                raise problem from missing
-    except docker.errors.APIError as refusal:
-        raise problem from refusal
+        answer = api.create_container_from_config(payload, name=options.name, platform=options.platform)
+    except docker.errors.ImageNotFound as missing:
+        if options.pull == "never":
+            raise
+        _pull(context, options, translate(missing, context.client))
+        answer = api.create_container_from_config(payload, name=options.name, platform=options.platform)
+    made: dict[str, Any] = answer
+    return made
+
+
+def _pull(context: Context, options: RunOptions, missing: ContainerlabError | None = None) -> None:
+    """Ask the engine for the image, as ``docker run`` does; a refusal is told as the ``missing`` image."""
+    image = options.image
+    reference = image if ":" in image.rpartition("/")[2] or "@" in image else f"{image}:latest"
+    if missing is not None and not options.quiet and not context.notebook:
+        context.output.notice(f"Unable to find image '{reference}' locally")
+    try:
+        pull(context, reference, platform=options.platform, quiet=options.quiet, aside=not context.notebook)
+    except (docker.errors.APIError, RegistryError) as refusal:
+        if missing is None:
+            raise
+        raise _not_pulled(missing, translate(refusal)) from refusal
+
+
+def _not_pulled(missing: ContainerlabError, refusal: ContainerlabError | None) -> ContainerlabError:
+    """The missing image's own message, and below it why it can't be had from elsewhere."""
+    if refusal is not None:
+        words = (f"It can't be pulled: {refusal.message}", missing.hint or refusal.hint)
+        missing.hint = "\n".join(word for word in words if word)
+    return missing
 
 
 def _command(name: str, help: str) -> Callable[[Callable[..., Result]], click.Command]:
-    return click.command(name, help=help, context_settings=_SETTINGS, options_metavar="[OPTIONS]")
+    return verb(name, help=help, context_settings=_SETTINGS, options_metavar="[OPTIONS]")
 
 
 @_command("run", "Make a container from IMAGE and run COMMAND in it (the image's own command without one).")

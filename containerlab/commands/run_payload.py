@@ -5,27 +5,48 @@ Source: Docker Engine API 1.41, ``ContainerCreate``; docker/cli ``container/opts
 
 from __future__ import annotations
 
-__all__ = ["create_payload", "environment"]
+__all__ = ["create_payload", "environment", "streams"]
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from containerlab.commands.run_network import endpoints, network_mode, ports
 from containerlab.commands.run_options import RunOptions
 from containerlab.commands.values import pairs, read_env_file
 from containerlab.errors import UsageError
 
 Payload = dict[str, Any]
 
+_HYPHENS = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
 
 def create_payload(options: RunOptions, variable: Callable[[str], str] = str) -> Payload:
     """The request's JSON. ``variable`` gives a Python variable's text for ``@name``. Raises UsageError."""
-    payload = _program(options, variable)
+    exposed, bindings = ports(options)
+    payload = {
+        **_program(options, variable),
+        "Healthcheck": _health(options),
+        "Volumes": {volume: {} for volume in options.volume if _is_anonymous(volume)} or None,
+        "ExposedPorts": exposed or None,
+    }
     payload["HostConfig"] = _without_none(
-        {**_files(options), **_limits(options), **_isolation(options), **_life(options)}
+        {
+            **_files(options),
+            **_limits(options),
+            **_block_io(options),
+            **_isolation(options),
+            **_network(options),
+            **_life(options),
+            "PortBindings": bindings or None,
+            "LogConfig": _log(options),
+        }
     )
+    joined = endpoints(options)
+    payload["NetworkingConfig"] = {"EndpointsConfig": joined} if joined else None
     return _without_none(payload)
 
 
@@ -44,46 +65,121 @@ def environment(words: Iterable[str], files: Iterable[Path], variable: Callable[
 
 
 def _program(options: RunOptions, variable: Callable[[str], str]) -> Payload:
-    attached = not options.detach
+    joined = streams(options)
+    labels = [*(line for path in options.label_file for line in read_env_file(path, "--label-file")), *options.label]
     return {
         "Image": options.image,
         "Cmd": list(options.command) or None,
         "Entrypoint": None if options.entrypoint is None else [options.entrypoint],
         "Env": environment(options.env, options.env_file, variable),
-        "Labels": pairs(options.label, "--label", bare=True),
+        "Labels": pairs(labels, "--label", bare=True),
         "WorkingDir": options.workdir,
         "User": options.user,
         "Hostname": options.hostname,
+        "Domainname": options.domainname,
+        "MacAddress": options.mac_address,
         "Tty": options.tty,
         "OpenStdin": options.interactive,
-        "StdinOnce": options.interactive and attached,
-        "AttachStdin": options.interactive and attached,
-        "AttachStdout": attached,
-        "AttachStderr": attached,
+        "StdinOnce": options.interactive and "stdin" in joined,
+        "AttachStdin": "stdin" in joined,
+        "AttachStdout": "stdout" in joined,
+        "AttachStderr": "stderr" in joined,
         "StopSignal": options.stop_signal,
         "StopTimeout": options.stop_timeout,
     }
 
 
+def streams(options: RunOptions) -> tuple[str, ...]:
+    """The streams to be joined: those of ``-a``; else stdout, stderr and, with ``-i``, stdin. Raises UsageError."""
+    if options.attach and options.detach:
+        raise UsageError("conflicting options: cannot specify both --attach and --detach")
+    if options.detach:
+        return ()
+    return options.attach or (("stdin",) if options.interactive else ()) + ("stdout", "stderr")
+
+
+def _health(options: RunOptions) -> Payload | None:
+    """``Healthcheck``, spans in nanoseconds; nothing where no option speaks of it."""
+    spans = {
+        "Interval": options.health_interval,
+        "Timeout": options.health_timeout,
+        "StartPeriod": options.health_start_period,
+        "StartInterval": options.health_start_interval,
+        "Retries": options.health_retries,
+    }
+    said: Payload = {key: value for key, value in spans.items() if value}
+    if options.health_cmd:
+        said["Test"] = ["CMD-SHELL", options.health_cmd]
+    if options.no_healthcheck:
+        if said:
+            raise UsageError("--no-healthcheck conflicts with --health-* options")
+        return {"Test": ["NONE"]}
+    for key, value in spans.items():
+        if value < 0:
+            raise UsageError(f"--health-{_HYPHENS.sub('-', key).lower()} cannot be negative")
+    return said or None
+
+
+def _log(options: RunOptions) -> Payload | None:
+    if options.log_driver == "none" and options.log_opt:
+        raise UsageError("invalid logging opts for driver none")
+    if options.log_driver is None and not options.log_opt:
+        return None
+    return {"Type": options.log_driver or "", "Config": pairs(options.log_opt, "--log-opt", bare=True)}
+
+
 def _files(options: RunOptions) -> Payload:
     return {
-        "Binds": [_bind(volume) for volume in options.volume] or None,
+        "Binds": [_bind(volume) for volume in options.volume if not _is_anonymous(volume)] or None,
         "Mounts": list(options.mount) or None,
         "Tmpfs": dict(_tmpfs(word) for word in options.tmpfs) or None,
+        "VolumesFrom": list(options.volumes_from) or None,
+        "VolumeDriver": options.volume_driver,
         "ReadonlyRootfs": options.read_only or None,
         "ShmSize": options.shm_size,
+        "StorageOpt": pairs(options.storage_opt, "--storage-opt") or None,
         "Devices": list(options.device) or None,
+        "DeviceCgroupRules": list(options.device_cgroup_rule) or None,
+        "DeviceRequests": [options.gpus] if options.gpus else None,
     }
 
 
 def _limits(options: RunOptions) -> Payload:
+    if options.memory_swappiness is not None and not -1 <= options.memory_swappiness <= 100:
+        raise UsageError(f"invalid value: {options.memory_swappiness}. Valid memory swappiness range is 0-100")
     return {
         "Memory": options.memory,
+        "MemoryReservation": options.memory_reservation,
         "MemorySwap": options.memory_swap,
+        "MemorySwappiness": None if options.memory_swappiness == -1 else options.memory_swappiness,
+        "KernelMemory": options.kernel_memory,
+        "OomKillDisable": options.oom_kill_disable or None,
+        "OomScoreAdj": options.oom_score_adj,
         "NanoCpus": options.cpus,
+        "CpuShares": options.cpu_shares,
+        "CpuPeriod": options.cpu_period,
+        "CpuQuota": options.cpu_quota,
+        "CpuRealtimePeriod": options.cpu_rt_period,
+        "CpuRealtimeRuntime": options.cpu_rt_runtime,
+        "CpuCount": options.cpu_count,
+        "CpuPercent": options.cpu_percent,
         "CpusetCpus": options.cpuset_cpus,
+        "CpusetMems": options.cpuset_mems,
         "PidsLimit": options.pids_limit,
         "Ulimits": list(options.ulimit) or None,
+    }
+
+
+def _block_io(options: RunOptions) -> Payload:
+    return {
+        "BlkioWeight": options.blkio_weight,
+        "BlkioWeightDevice": list(options.blkio_weight_device) or None,
+        "BlkioDeviceReadBps": list(options.device_read_bps) or None,
+        "BlkioDeviceWriteBps": list(options.device_write_bps) or None,
+        "BlkioDeviceReadIOps": list(options.device_read_iops) or None,
+        "BlkioDeviceWriteIOps": list(options.device_write_iops) or None,
+        "IOMaximumBandwidth": options.io_maxbandwidth,
+        "IOMaximumIOps": options.io_maxiops,
     }
 
 
@@ -98,27 +194,46 @@ def _isolation(options: RunOptions) -> Payload:
         "PidMode": options.pid,
         "IpcMode": options.ipc,
         "UTSMode": options.uts,
-        "NetworkMode": options.network,
+        "UsernsMode": options.userns,
+        "CgroupnsMode": options.cgroupns,
+        "CgroupParent": options.cgroup_parent,
+        "Isolation": options.isolation,
+    }
+
+
+def _network(options: RunOptions) -> Payload:
+    return {
+        "NetworkMode": network_mode(options),
         "ExtraHosts": list(options.add_host) or None,
+        "Dns": list(options.dns) or None,
+        "DnsOptions": list(options.dns_option) or None,
+        "DnsSearch": list(options.dns_search) or None,
+        "Links": list(options.link) or None,
+        "PublishAllPorts": options.publish_all or None,
     }
 
 
 def _life(options: RunOptions) -> Payload:
+    if options.rm and options.restart is not None and options.restart["Name"] != "no":
+        raise UsageError("conflicting options: cannot specify both --restart and --rm")
     return {
         "AutoRemove": options.rm or None,
         "RestartPolicy": options.restart,
         "Init": options.init or None,
         "Runtime": options.runtime,
+        "Annotations": pairs(options.annotation, "--annotation") or None,
+        "ContainerIDFile": str(options.cidfile) if options.cidfile else None,
     }
+
+
+def _is_anonymous(volume: str) -> bool:
+    """A destination alone: a volume without a name, that the container takes with it."""
+    return ":" not in volume
 
 
 def _bind(word: str) -> str:
     """``.`` and ``~`` are the caller's folders, which the engine can't know."""
-    source, colon, rest = word.partition(":")
-    if not colon:
-        raise UsageError(
-            f"-v {word}: HOST:DIR is expected.", hint="Both sides: what the host shows, and where it appears."
-        )
+    source, _, rest = word.partition(":")
     if source.startswith((".", "~")):
         source = str(Path(source).expanduser().resolve())
     return f"{source}:{rest}"

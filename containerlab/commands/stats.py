@@ -11,6 +11,7 @@ import click
 
 from containerlab.commands import formats
 from containerlab.commands.context import Context, pass_context
+from containerlab.commands.parsing import verb
 from containerlab.commands.result import Column, Result, Row, Table
 
 
@@ -63,7 +64,7 @@ _STATS = [
 ]
 
 
-@click.command("stats", help="What running containers use of processor, memory and processes; live in a terminal.")
+@verb("stats", help="What running containers use of processor, memory and processes; live in a terminal.")
 @click.option("-a", "--all", "everything", is_flag=True, help="Also containers that don't run.")
 @click.option("--no-stream", is_flag=True, help="One reading, which is what a notebook or a pipe gets anyway.")
 @click.option(

@@ -5,7 +5,17 @@ Source: Docker Engine API, ``ContainerAttach`` (stream format) and ``ExecStart``
 
 from __future__ import annotations
 
-__all__ = ["Frames", "Hijacked", "Input", "get", "hijack", "post", "pump", "request_error"]
+__all__ = [
+    "Frames",
+    "Hijacked",
+    "Input",
+    "detach_bytes",
+    "get",
+    "hijack",
+    "post",
+    "pump",
+    "request_error",
+]
 
 import os
 import select
@@ -18,8 +28,11 @@ from urllib.parse import quote
 import docker.errors
 import requests
 
+from containerlab.errors import UsageError
+
 _CHUNK = 64 * 1024
-_DETACH = b"\x10\x11"  # ctrl-p ctrl-q
+_DETACH_KEYS = "ctrl-p,ctrl-q"
+_CONTROL = "@abcdefghijklmnopqrstuvwxyz[\\]^_"
 
 
 class Frames:
@@ -103,6 +116,20 @@ def hijack(client: Any, path: str, **arguments: Any) -> Hijacked:
     return Hijacked(post(client, path, headers={"Connection": "Upgrade", "Upgrade": "tcp"}, **arguments))
 
 
+def detach_bytes(keys: str) -> bytes:
+    """``ctrl-a,b`` as the bytes that a terminal sends (moby/term ``ToBytes``). Raises UsageError."""
+    found = bytearray()
+    for key in keys.split(","):
+        letter = key.removeprefix("ctrl-")
+        if len(letter) != 1 or not letter.isascii() or (letter != key and letter.lower() not in _CONTROL):
+            raise UsageError(
+                f"invalid detach keys ({keys}): {key!r} is no key.",
+                hint="Keys are letters and ctrl- with a letter, as in ctrl-p,ctrl-q.",
+            )
+        found.append(ord(letter) if letter == key else _CONTROL.index(letter.lower()))
+    return bytes(found)
+
+
 class Input:
     """What goes to the program: the text of a cell, or what a descriptor has; then end of file.
 
@@ -110,11 +137,14 @@ class Input:
     takes the half-close for the wish to leave, and the rest of the output would be lost.
     """
 
-    def __init__(self, body: bytes | None = None, fd: int | None = None, *, half_close: bool = True) -> None:
+    def __init__(
+        self, body: bytes | None = None, fd: int | None = None, *, half_close: bool = True, keys: str | None = None
+    ) -> None:
         self.half_close = half_close
         self.waiting = bytearray(body or b"")
         self.fd = None if body is not None else fd
         self.detached = False
+        self._keys = detach_bytes(keys or _DETACH_KEYS)
         self._last = b""
 
     @property
@@ -131,8 +161,8 @@ class Input:
             data = b""  # a terminal that has gone away reads as EIO
         if not data:
             self.fd = None
-        self.detached = self.detached or _DETACH in self._last + data
-        self._last = data[-1:]
+        self.detached = self.detached or self._keys in self._last + data
+        self._last = (self._last + data)[1 - len(self._keys) :] if len(self._keys) > 1 else b""
         self.waiting += data
 
 
@@ -143,10 +173,12 @@ def pump(
     frames: Frames,
     *,
     on_idle: Callable[[], None] | None = None,
+    until_sent: bool = False,
 ) -> None:
     """Move bytes both ways until the engine closes its side. ``on_idle`` is called at least every half second.
 
-    An interrupted pump may be called again with the same ``frames``.
+    ``until_sent``: nothing is to come back, so it is over when the input has ended. An interrupted pump may be called
+    again with the same ``frames``.
     """
     pending, stream.pending = stream.pending, b""
     for number, payload in frames.feed(pending):
@@ -156,6 +188,8 @@ def pump(
             if source.half_close:
                 stream.end_input()
             source = None
+        if source is None and until_sent:
+            return
         ready = _wait(stream, source)
         if on_idle is not None:
             on_idle()

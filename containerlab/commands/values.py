@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
-__all__ = ["BYTES", "CPUS", "DEVICE", "MOMENT", "MOUNT", "RESTART", "ULIMIT", "pairs", "read_env_file"]
+__all__ = [
+    "BYTES",
+    "BYTES_RATE",
+    "CPUS",
+    "DEVICE",
+    "DURATION",
+    "GPUS",
+    "IO_RATE",
+    "MOMENT",
+    "RESTART",
+    "SWAP",
+    "ULIMIT",
+    "WEIGHT",
+    "filters",
+    "pairs",
+    "read_env_file",
+]
 
+import csv
 import re
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
@@ -21,15 +38,21 @@ else:
     _Type = click.ParamType  # not generic before click 8.4
 
 _BYTES = re.compile(r"^(\d+(?:\.\d+)?) ?([kmgtp])?i?b?$", re.IGNORECASE)
+_UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
+_STEP = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)")
+_DURATION = re.compile(rf"([+-]?)(?:0|(?:{_STEP.pattern})+)")
 
 
 class _Bytes(_Type):
     name = "bytes"
 
+    def __init__(self, *, unlimited: bool = False) -> None:
+        self._unlimited = unlimited
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if isinstance(value, int):
             return value
-        if value == "-1":
+        if value == "-1" and self._unlimited:
             return -1
         match = _BYTES.match(value)
         if not match:
@@ -52,6 +75,62 @@ class _Cpus(_Type):
         if not cpus.is_finite() or cpus < 0:
             self.fail(f"{value!r} is not a number of processors, as in 0.5.", param, ctx)
         return int(cpus * 10**9)
+
+
+class _Duration(_Type):
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """In nanoseconds. As Go's time.ParseDuration: a number needs its unit, unless it is 0."""
+        if isinstance(value, int):
+            return value
+        match = _DURATION.fullmatch(value)
+        if not match:
+            self.fail(f"{value!r} is not a duration: write a number and ms, s, m or h, as in 1m30s.", param, ctx)
+        amount = sum((Decimal(number) * _UNITS[unit] for number, unit in _STEP.findall(value)), Decimal(0))
+        return -int(amount) if match[1] == "-" else int(amount)
+
+
+class _DeviceRate(_Type):
+    name = "device:rate"
+
+    def __init__(self, field: str, *, sized: bool = False) -> None:
+        """``sized``: the number may have a unit of bytes."""
+        self._field, self._sized = field, sized
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+        if isinstance(value, dict):
+            return value
+        device, colon, rate = value.rpartition(":")
+        if not colon or not device.startswith("/dev/"):
+            self.fail(f"bad format: {value!r}: write /dev/NAME:NUMBER.", param, ctx)
+        if not self._sized and not rate.isdecimal():
+            self.fail(f"invalid rate for device: {value!r}: the number must be a positive integer.", param, ctx)
+        return {"Path": device, self._field: BYTES.convert(rate, param, ctx)}
+
+
+class _Gpus(_Type):
+    name = "gpus"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+        """A ``DeviceRequest``: ``all``, a number, or ``device=ID,driver=…,capabilities=…``."""
+        if isinstance(value, dict):
+            return value
+        found: dict[str, Any] = {"Driver": "", "Capabilities": [["gpu"]]}
+        for part in next(csv.reader([value]), []):
+            key, equals, text = part.partition("=")
+            key, text = (key, text) if equals else ("count", key)
+            if key == "count" and (text == "all" or text.isdecimal()):
+                found["Count"] = -1 if text == "all" else int(text)
+            elif key == "device":
+                found["DeviceIDs"] = text.split(",")
+            elif key == "driver":
+                found["Driver"] = text
+            elif key == "capabilities":
+                found["Capabilities"] = [[*text.split(","), "gpu"]]
+            else:
+                self.fail(f"{part!r} is not known: write all, a number, or device=ID.", param, ctx)
+        return found
 
 
 class _Ulimit(_Type):
@@ -96,29 +175,6 @@ class _Restart(_Type):
         return {"Name": name, "MaximumRetryCount": int(count or 0)}
 
 
-class _Mount(_Type):
-    name = "type=bind,src=DIR,dst=DIR[,ro]"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
-        """A ``Mount`` of the API; bind mounts alone."""
-        if isinstance(value, dict):
-            return value
-        words: dict[str, str] = {}
-        for part in value.split(","):
-            key, _, text = part.partition("=")
-            words[{"source": "src", "target": "dst", "destination": "dst", "readonly": "ro"}.get(key, key)] = text
-        unknown = set(words) - {"type", "src", "dst", "ro"}
-        if unknown:
-            self.fail(f"{sorted(unknown)[0]!r} is not known: type, src, dst and ro are.", param, ctx)
-        if words.get("type") != "bind":
-            self.fail("only type=bind is carried, as in type=bind,src=/data,dst=/data,ro.", param, ctx)
-        if not words.get("src") or not words.get("dst"):
-            self.fail("src= and dst= are both needed.", param, ctx)
-        read_only = words.get("ro", "false") in ("", "true", "1")
-        source = str(Path(words["src"]).expanduser().absolute())
-        return {"Type": "bind", "Source": source, "Target": words["dst"], "ReadOnly": read_only}
-
-
 class _Moment(_Type):
     name = "time"
 
@@ -133,12 +189,26 @@ class _Moment(_Type):
 
 
 BYTES = _Bytes()
+BYTES_RATE = _DeviceRate("Rate", sized=True)
 CPUS = _Cpus()
 DEVICE = _Device()
+DURATION = _Duration()
+GPUS = _Gpus()
+IO_RATE = _DeviceRate("Rate")
 MOMENT = _Moment()
-MOUNT = _Mount()
 RESTART = _Restart()
+SWAP = _Bytes(unlimited=True)
 ULIMIT = _Ulimit()
+WEIGHT = _DeviceRate("Weight")
+
+
+def filters(words: Iterable[str]) -> dict[str, list[str]] | None:
+    """The API's ``filters`` of ``--filter K=V`` words; None without any. Raises UsageError."""
+    found: dict[str, list[str]] = {}
+    for word in words:
+        for key, value in pairs([word], "--filter").items():
+            found.setdefault(key.strip().lower(), []).append(value.strip())
+    return found or None
 
 
 def pairs(words: Iterable[str], option: str, *, bare: bool = False) -> dict[str, str]:
@@ -152,15 +222,17 @@ def pairs(words: Iterable[str], option: str, *, bare: bool = False) -> dict[str,
     return found
 
 
-def read_env_file(path: Path) -> list[str]:
-    """The lines of an ``--env-file``, as docker/cli ``kvfile``: ``K=V`` or ``K``, ``#`` comments, nothing unquoted.
+def read_env_file(path: Path, option: str = "--env-file") -> list[str]:
+    """The lines of an ``--env-file`` or ``--label-file``: ``K=V`` or ``K``, ``#`` comments, nothing unquoted.
+
+    As docker/cli ``kvfile``.
 
     Raises UsageError for a file that can't be read or a name with blanks.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--env-file {path}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}.") from error
+        raise UsageError(f"{option} {path}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}.") from error
     words = []
     for number, line in enumerate(text.splitlines(), 1):
         line = line.lstrip()
@@ -168,6 +240,6 @@ def read_env_file(path: Path) -> list[str]:
             continue
         name = line.partition("=")[0]
         if not name or any(letter.isspace() for letter in name):
-            raise UsageError(f"--env-file {path}:{number}: {name!r} is not the name of a variable.")
+            raise UsageError(f"{option} {path}:{number}: {name!r} is not the name of a variable.")
         words.append(line)
     return words
