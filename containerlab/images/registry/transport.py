@@ -221,9 +221,10 @@ class _Connection(http.client.HTTPConnection):
         return made
 
     def connect(self) -> None:
+        _refuse_link_local(self.host, self.host)
         self.sock = socket.create_connection((self.host, self.port), _CONNECT_SECONDS)
         try:
-            self._refuse_link_local()
+            _refuse_link_local(self.host, str(self.sock.getpeername()[0]))
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if getattr(self, "_tunnel_host", None):
                 self._tunnel()  # type: ignore[attr-defined]
@@ -234,10 +235,14 @@ class _Connection(http.client.HTTPConnection):
             self.close()
             raise
 
-    def _refuse_link_local(self) -> None:
-        address = str(self.sock.getpeername()[0]).partition("%")[0]
-        if ipaddress.ip_address(address).is_link_local:
-            raise RegistryError(f"{self.host} is the link-local address {address}, where no registry is asked")
+
+def _refuse_link_local(host: str, address: str) -> None:
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return  # a name: its address is looked at once there is a connection
+    if found.is_link_local:
+        raise RegistryError(f"{host} is the link-local address {address}, where no registry is asked")
 
 
 def _proxy(netloc: str, scheme: str) -> tuple[str, int] | None:
@@ -262,7 +267,7 @@ def _unreachable(method: str, url: str, error: Exception) -> Unreachable:
         error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)
     )
     where = urllib.parse.urlsplit(url)._replace(query="").geturl()
-    return Unreachable(f'{method} "{where}": the registry {host} can\'t be reached: {_why(error)}', transient=not final)
+    return Unreachable(f'{method.capitalize()} "{where}": the registry {host} can\'t be reached: {_why(error)}', transient=not final)
 
 
 def _why(error: Exception) -> str:
