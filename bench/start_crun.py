@@ -4,7 +4,8 @@
 itself. ``ready``: it was mounted beforehand, which crun alone is spared. Answers a line of milliseconds.
 
 In a mount namespace of its own: crun 1.8 refuses a v1 tree that has an empty v2 tree beside it (hybrid mode), so
-that one is unmounted here.
+that one is unmounted here. What crun takes for a group there are then plain files, which it can't remove: they are
+written to a tmpfs that goes with the namespace.
 """
 
 import os
@@ -22,6 +23,7 @@ syscalls.unshare(c.CLONE_NEWNS)
 syscalls.mount("", "/", "", c.MS_PRIVATE | c.MS_REC)
 if os.path.ismount("/sys/fs/cgroup/unified"):
     syscalls.umount2("/sys/fs/cgroup/unified")
+    syscalls.mount("tmpfs", "/sys/fs/cgroup/unified", "tmpfs")
 target = f"{folder}/{bundle}/rootfs"
 options = f"lowerdir={folder}/layers/base/diff,upperdir={folder}/{bundle}/upper,workdir={folder}/{bundle}/work"
 null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
