@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from tests.notebooks import lessons
 
@@ -33,6 +34,41 @@ def test_lesson_runs_the_same_for_a_user_without_root(name: str, tmp_path: Path)
         assert done.returncode == 0, done.stdout[-6000:]
     finally:
         shutil.rmtree(notebook.parent)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_every_cell_can_be_run_twice(name: str) -> None:
+    notebook = nbformat.read(lessons.ROOT / f"notebooks/{name}.ipynb", as_version=4)
+    notebook.cells = [cell for cell in notebook.cells for _ in range(1 + (cell.cell_type == "code"))]
+    with lessons.store() as environment:
+        NotebookClient(notebook, timeout=300, kernel_name="python3").execute(env=environment)
+
+
+@pytest.mark.slow
+def test_without_qemu_the_cells_say_so_and_the_rest_works(tmp_path: Path) -> None:
+    notebook = nbformat.read(lessons.ROOT / "notebooks/02-container-vs-vm.ipynb", as_version=4)
+    with lessons.store() as environment:
+        environment["PATH"] = _programs_without("qemu", tmp_path)
+        NotebookClient(notebook, timeout=300, kernel_name="python3", allow_errors=True).execute(env=environment)
+    failed = {cell.id for cell in notebook.cells if _errors(cell)}
+    assert failed == {cell.id for cell in notebook.cells if "needs-vm" in cell.metadata.get("tags", ())}
+    table = next(cell for cell in notebook.cells if cell.id == "table").outputs[0]["data"]["text/plain"]
+    assert "not measured" in table and table.count("QEMU is missing") == 1
+
+
+def _errors(cell: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [output for output in cell.get("outputs", ()) if output.output_type == "error"]
+
+
+def _programs_without(prefix: str, folder: Path) -> str:
+    """A PATH of links to every program but those whose name begins with ``prefix``."""
+    for place in os.environ["PATH"].split(":"):
+        for program in Path(place).glob("*") if Path(place).is_dir() else ():
+            link = folder / program.name
+            if not program.name.startswith(prefix) and not link.is_symlink():
+                link.symlink_to(program)
+    return str(folder)
 
 
 def _readable_copy(name: str) -> Path:
