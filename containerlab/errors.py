@@ -8,7 +8,8 @@
     │   ├── NoSuchContainer          404
     │   ├── NoSuchImage              404
     │   ├── NoSuchExec               404
-    │   └── NoSuchNetwork            404
+    │   ├── NoSuchNetwork            404
+    │   └── NoSuchVolume             404
     ├── NotModified                  304  the object is already in the state that was asked for
     ├── Conflict                     409  the object's state, or somebody's use of it, stands in the way
     ├── Forbidden                    403
@@ -46,6 +47,7 @@ __all__ = [
     "NoSuchExec",
     "NoSuchImage",
     "NoSuchNetwork",
+    "NoSuchVolume",
     "NotFound",
     "NotInRegistry",
     "NotModified",
@@ -147,6 +149,13 @@ class NoSuchNetwork(NotFound):
 
     def __init__(self, name: str, *, hint: str = "") -> None:
         super().__init__(f"network {name} not found", hint=hint)
+
+
+class NoSuchVolume(NotFound):
+    """``get NAME: no such volume``."""
+
+    def __init__(self, name: str, *, hint: str = "") -> None:
+        super().__init__(f"get {name}: no such volume", hint=hint)
 
 
 class NotModified(ContainerlabError):

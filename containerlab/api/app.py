@@ -24,6 +24,7 @@ from containerlab.api import (
     registries,
     system,
     versions,
+    volumes,
 )
 from containerlab.api.keys import ENGINE
 from containerlab.api.requests import BODY_LIMIT
@@ -43,6 +44,7 @@ _ROUTES = (
     *registries.ROUTES,
     *build.ROUTES,
     *events.ROUTES,
+    *volumes.ROUTES,
 )
 
 

@@ -49,10 +49,9 @@ async def _build_prune(request: web.Request) -> web.Response:
     return json_answer(await engine_of(request).builds.prune())
 
 
-async def _nothing_to_prune(request: web.Request) -> web.Response:
-    """Networks that are there belong to the engine, and a volume goes with its container."""
-    kind = "Networks" if request.path.endswith("/networks/prune") else "Volumes"
-    return json_answer({f"{kind}Deleted": None} | ({"SpaceReclaimed": 0} if kind == "Volumes" else {}))
+async def _network_prune(request: web.Request) -> web.Response:
+    """The networks that are there belong to the engine."""
+    return json_answer({"NetworksDeleted": None})
 
 
 ROUTES: Routes = (
@@ -62,6 +61,5 @@ ROUTES: Routes = (
     ("GET", "/info", _info),
     ("GET", "/system/df", _disk_usage),
     ("POST", "/build/prune", _build_prune),
-    ("POST", "/networks/prune", _nothing_to_prune),
-    ("POST", "/volumes/prune", _nothing_to_prune),
+    ("POST", "/networks/prune", _network_prune),
 )

@@ -93,8 +93,6 @@ def write_files(request: BundleRequest, spec: Spec) -> None:
     folder.mkdir(mode=0o710)
     for name in ("upper", "work"):
         (folder / name).mkdir(mode=0o755 if name == "upper" else 0o700)
-    for volume in request.plan.volumes:
-        Path(volume.source).mkdir(parents=True, mode=0o755)
     (folder / "config.json").write_text(json.dumps(spec), encoding="utf-8")
     if request.names is not None:
         return

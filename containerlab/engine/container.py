@@ -39,6 +39,8 @@ class Container:
         """Its paths by controller, as ``runtime.cgroups.open_cgroup`` takes them; empty while not supervised."""
         self.restarting: asyncio.Task[None] | None = None
         self.remove_at_exit = record.host_config.auto_remove
+        self.remove_volumes = record.host_config.auto_remove
+        """Whether its anonymous volumes go with it."""
         self.execs: set[str] = set()
         self.visits: set[Visitor] = set()
         """Who looks into its files; see ``engine.visits``."""

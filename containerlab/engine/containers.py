@@ -19,6 +19,7 @@ from containerlab.engine.parts import Parts
 from containerlab.engine.signals import parse_signal
 from containerlab.engine.sizes import sizes_of
 from containerlab.engine.views import inspect_view, list_view
+from containerlab.engine.volumes import Volumes
 from containerlab.engine.waiters import Waiter
 from containerlab.errors import Conflict, InvalidParameter, NotModified
 
@@ -28,10 +29,10 @@ __all__ = ["Containers", "Waiter"]
 class Containers:
     """``ref`` is a name, a full id or a unique prefix of one; NoSuchContainer with near names otherwise."""
 
-    def __init__(self, parts: Parts, lifecycle: Lifecycle) -> None:
+    def __init__(self, parts: Parts, lifecycle: Lifecycle, volumes: Volumes) -> None:
         self._parts = parts
         self._lifecycle = lifecycle
-        self._creation = Creation(parts, lifecycle)
+        self._creation = Creation(parts, lifecycle, volumes)
 
     async def create(
         self,
@@ -113,14 +114,12 @@ class Containers:
         self._parts.tell(container, "rename", oldName=f"/{old}")
 
     async def remove(self, ref: str, *, force: bool = False, volumes: bool = False) -> None:
-        """Anonymous volumes always go with their container, so ``volumes`` changes nothing.
-
-        Raises Conflict when it runs and ``force`` isn't given.
-        """
+        """With ``volumes`` its anonymous volumes go too. Raises Conflict when it runs and ``force`` isn't given."""
         container = self._get(ref)
         async with container.lock:
             if container.state.status == "removing":
                 raise Conflict(f"removal of container {ref} is already in progress")
+            container.remove_volumes = volumes
             if not container.active:
                 await self._lifecycle.remove_locked(container)
                 return

@@ -22,8 +22,9 @@ from containerlab.engine.models import ContainerConfig, HostConfig, NetworkingCo
 from containerlab.engine.mounts import MountPlan, plan_mounts
 from containerlab.engine.options import check_request
 from containerlab.engine.parts import Parts, delete_tree
-from containerlab.engine.state import ContainerRecord, ContainerState
-from containerlab.engine.volumes import fill_volumes
+from containerlab.engine.state import ContainerRecord, ContainerState, MountPoint
+from containerlab.engine.volume_content import fill_volumes
+from containerlab.engine.volumes import Volumes
 from containerlab.errors import InvalidParameter
 from containerlab.images import Image
 from containerlab.runtime.seccomp import profile_path
@@ -35,9 +36,10 @@ __all__ = ["Creation"]
 class Creation:
     """Makes containers."""
 
-    def __init__(self, parts: Parts, lifecycle: Lifecycle) -> None:
+    def __init__(self, parts: Parts, lifecycle: Lifecycle, volumes: Volumes) -> None:
         self._parts = parts
         self._lifecycle = lifecycle
+        self._volumes = volumes
 
     async def create(
         self, asked: ContainerConfig, host: HostConfig, name: str | None, networking: NetworkingConfig
@@ -52,12 +54,14 @@ class Creation:
         container_id = names.new_id()
         taken = self._parts.registry.taken
         chosen = names.validate(name) if name else names.random_name(taken)
+        plan = plan_mounts(config, host, self._volumes.data, inherited_mounts(self._parts, host))
         self._parts.registry.reserve(chosen, container_id)
         try:
-            container = self._make(container_id, chosen, config, host, networking, image)
-            await self._establish(container, image)
+            container = self._make(container_id, chosen, config, host, networking, image, plan)
+            await self._establish(container, image, plan)
         except BaseException:
             await self._undo(chosen, container_id)
+            await self._volumes.release(plan.volumes)
             raise
         return container_id, warnings
 
@@ -69,13 +73,13 @@ class Creation:
         host: HostConfig,
         networking: NetworkingConfig,
         image: Image,
+        plan: MountPlan,
     ) -> Container:
         """Write its folder; the container in memory, known to nobody yet."""
         folder = self._parts.folder(container_id)
         other = network_owner(self._parts, host)
         hostname = other.record.config.hostname if other else hostname_of(container_id, config, host)
         config = msgspec.structs.replace(config, hostname=hostname)
-        plan = plan_mounts(config, host, folder / "volumes")
         request = self._bundle(container_id, folder, config, host, plan, image, other)
         write_files(request, build_spec(request))
         command = command_line(config)
@@ -120,13 +124,13 @@ class Creation:
             names=other.folder if other else None,
         )
 
-    async def _establish(self, container: Container, image: Image) -> None:
+    async def _establish(self, container: Container, image: Image, plan: MountPlan) -> None:
         """Keep its layers, fill its volumes, tell the supervisor, commit the row, tell the world."""
         if image.chain_id is not None:
             self._parts.images.layers.pin(image.chain_id, container.id)
-        volumes = [point for point in container.record.mounts if point.type == "volume"]
-        if volumes:
-            await asyncio.to_thread(fill_volumes, self._parts.images.layers, image.chain_id, volumes)
+        if plan.volumes:
+            await asyncio.to_thread(self._volumes.ensure, plan.volumes, plan.asked)
+            await asyncio.to_thread(fill_volumes, self._parts.images.layers, image.chain_id, plan.volumes)
         await self._lifecycle.supervise(container)
         self._parts.table.insert(container.record, container.name, container.state)
         self._parts.registry.add(container)
@@ -142,6 +146,20 @@ class Creation:
 def image_config(image: Image) -> ContainerConfig:
     """The image's own configuration in the engine's struct."""
     return decode(ContainerConfig, msgspec.to_builtins(image.config.config))
+
+
+def inherited_mounts(parts: Parts, host: HostConfig) -> list[MountPoint]:
+    """The mounts of ``--volumes-from NAME[:ro|rw]``. Raises NoSuchContainer, InvalidParameter."""
+    found: list[MountPoint] = []
+    for word in host.volumes_from:
+        ref, _, mode = word.partition(":")
+        if mode not in ("", "rw", "ro", "z", "Z"):
+            raise InvalidParameter(f"invalid mode for volumes-from: {mode}")
+        for point in parts.registry.get(ref).record.mounts:
+            if point.type in ("bind", "volume"):
+                rw = point.rw and mode != "ro"
+                found.append(msgspec.structs.replace(point, rw=rw, mode=mode, no_copy=True))
+    return found
 
 
 def with_defaults(host: HostConfig, parts: Parts) -> HostConfig:

@@ -22,6 +22,7 @@ from containerlab.engine.snapshots import Snapshots
 from containerlab.engine.state import ContainerTable
 from containerlab.engine.system import System
 from containerlab.engine.visits import Visits
+from containerlab.engine.volumes import Volumes
 from containerlab.images import ImageStore
 from containerlab.runtime.client import SupervisorClient
 from containerlab.runtime.identity import boot_id
@@ -40,14 +41,15 @@ class Engine:
         self.events = parts.events
         self.execs = Execs(parts)
         self._health = HealthMonitor(parts, self.execs)
-        self._lifecycle = Lifecycle(parts, self._health)
-        self.containers = Containers(parts, self._lifecycle)
+        self.volumes = Volumes(parts)
+        self._lifecycle = Lifecycle(parts, self._health, self.volumes)
+        self.containers = Containers(parts, self._lifecycle, self.volumes)
         self.visits = Visits(parts)
         self.images = Images(parts)
         self.archives = Archives(parts)
         self.snapshots = Snapshots(parts)
         self.builds = Builds(parts, self.images)
-        self.system = System(parts)
+        self.system = System(parts, self.volumes)
         self._touched = time.monotonic()
 
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -145,7 +146,9 @@ class Execs:
             await self._parts.supervisor.call(
                 "signal", container=found.container.id, exec=exec_id, signal=number, all=False
             )
-        except ProcessLookupError:
+        except OSError as error:
+            if error.errno != errno.ESRCH:
+                raise
             raise Conflict(f"exec {exec_id} is not running") from None
 
     async def exited(self, exec_id: str, exit_code: int) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import sqlite3
 import time
 from typing import Any
@@ -28,6 +29,7 @@ from containerlab.engine.parts import Parts, delete_tree
 from containerlab.engine.restart import should_restart
 from containerlab.engine.signals import parse_signal
 from containerlab.engine.visits import end_visits
+from containerlab.engine.volumes import Volumes
 from containerlab.engine.waiters import Waiter
 from containerlab.errors import Conflict, ContainerlabError, NotModified
 
@@ -40,8 +42,9 @@ _START_ERROR = 128
 class Lifecycle:
     """Moves containers from state to state; the managers ask, the supervisor answers."""
 
-    def __init__(self, parts: Parts, health: HealthMonitor) -> None:
+    def __init__(self, parts: Parts, health: HealthMonitor, volumes: Volumes) -> None:
         self._parts = parts
+        self._volumes = volumes
         self._health = health
 
     async def supervise(self, container: Container) -> None:
@@ -243,8 +246,11 @@ class Lifecycle:
 
     async def signal(self, container: Container, number: int) -> None:
         """Send a signal to its first process and tell; one that has just ended is no error."""
-        with contextlib.suppress(ProcessLookupError):
+        try:
             await self._parts.supervisor.call("signal", container=container.id, exec=None, signal=number, all=False)
+        except OSError as error:
+            if error.errno != errno.ESRCH:
+                raise
         if container.state.status == "paused":
             # A frozen process doesn't act on a signal before it is let go.
             thaw(container)
@@ -261,6 +267,8 @@ class Lifecycle:
         self._parts.registry.discard(container)
         self._parts.images.layers.unpin(container.id)
         hidden = self._parts.discard_folder(container.folder)
+        if container.remove_volumes:
+            await self._volumes.release(container.record.mounts)
         self._parts.tell(container, "destroy")
         container.waiters.removed(container.state.exit_code)
         if hidden is not None:

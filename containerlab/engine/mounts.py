@@ -1,21 +1,23 @@
-"""What is mounted into a container beside its image: host folders, tmpfs, anonymous volumes.
+"""What is mounted into a container beside its image: host folders, tmpfs, volumes.
 
-Each source (``Binds``, ``Mounts``, ``Tmpfs``, ``VOLUME``) becomes OCI mounts and inspect's ``Mounts``. Named
-volumes come with their own release and are refused by name until then.
+Each source (``VolumesFrom``, ``Binds``, ``Mounts``, ``Tmpfs``, ``VOLUME``) becomes OCI mounts and inspect's ``Mounts``.
 """
 
 from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from containerlab.engine.models import ContainerConfig, HostConfig, Mount
+from containerlab.engine.models import ContainerConfig, HostConfig, Mount, VolumeOptions
 from containerlab.engine.names import new_id
 from containerlab.engine.state import MountPoint
+from containerlab.engine.volume_options import check_driver, check_name, check_options
+from containerlab.engine.volume_table import Volume
 from containerlab.errors import InvalidParameter
 
 __all__ = ["MountPlan", "plan_mounts", "point_to_oci"]
@@ -33,12 +35,21 @@ class MountPlan:
 
     points: dict[str, MountPoint] = field(default_factory=dict)
     unlisted: set[str] = field(default_factory=set)
+    inherited: set[str] = field(default_factory=set)
     tmpfs_options: dict[str, list[str]] = field(default_factory=dict)
+    asked: dict[str, Volume] = field(default_factory=dict)
+    """Labels and driver options of volumes that ``--mount`` would make."""
 
     def add(self, point: MountPoint) -> None:
-        """Raises InvalidParameter, in Docker's words, for a destination that is taken."""
-        if point.destination in self.points:
+        """Raises InvalidParameter, in Docker's words, for a destination that is taken (but by ``--volumes-from``)."""
+        if point.destination in self.points and point.destination not in self.inherited:
             raise InvalidParameter(f"Duplicate mount point: {point.destination}")
+        self.inherited.discard(point.destination)
+        self.points[point.destination] = point
+
+    def inherit(self, point: MountPoint) -> None:
+        """One of another container's, until a mount of the container's own takes its place."""
+        self.inherited.add(point.destination)
         self.points[point.destination] = point
 
     @property
@@ -48,7 +59,7 @@ class MountPlan:
 
     @property
     def volumes(self) -> list[MountPoint]:
-        """The anonymous ones, that take the image's content at their destination."""
+        """The volumes, that take the image's content at their destination while they are empty."""
         return [point for point in self.points.values() if point.type == "volume"]
 
     def oci(self) -> list[dict[str, Any]]:
@@ -57,12 +68,20 @@ class MountPlan:
         return [point_to_oci(point, self.tmpfs_options.get(point.destination, [])) for point in ordered]
 
 
-def plan_mounts(config: ContainerConfig, host: HostConfig, volumes: Path) -> MountPlan:
-    """The plan; ``volumes`` is the container's own folder of anonymous volumes.
+Locate = Callable[[str], Path]
+"""The folder of a volume by its name, whether it exists or will be made."""
+
+
+def plan_mounts(
+    config: ContainerConfig, host: HostConfig, volumes: Locate, inherited: Iterable[MountPoint] = ()
+) -> MountPlan:
+    """The plan; ``inherited`` are the mounts of ``--volumes-from``.
 
     Missing sources of ``Binds`` are made, as Docker does. Raises InvalidParameter.
     """
     plan = MountPlan()
+    for point in inherited:
+        plan.inherit(point)
     for bind in host.binds:
         plan.add(_from_bind(bind, volumes))
     for mount in host.mounts:
@@ -97,7 +116,7 @@ def point_to_oci(point: MountPoint, tmpfs_options: list[str]) -> dict[str, Any]:
     }
 
 
-def _from_bind(text: str, volumes: Path) -> MountPoint:
+def _from_bind(text: str, volumes: Locate) -> MountPoint:
     """``SOURCE:DESTINATION[:MODE]``, or a destination alone for an anonymous volume."""
     parts = text.split(":")
     if len(parts) == 1:
@@ -109,7 +128,9 @@ def _from_bind(text: str, volumes: Path) -> MountPoint:
         raise InvalidParameter(f"invalid mode: {mode}")
     words = mode.split(",")
     if not source.startswith("/"):
-        raise _named_volume(source)
+        return _named(
+            source, _destination(parts[1]), volumes, mode=mode or "z", rw="ro" not in words, no_copy="nocopy" in words
+        )
     try:
         if "nocopy" in words:
             raise InvalidParameter("field VolumeOptions must not be specified")
@@ -140,7 +161,7 @@ def _config_error(kind: str, reason: str) -> InvalidParameter:
     return InvalidParameter(f'invalid mount config for type "{kind}": {reason}')
 
 
-def _add_mount(plan: MountPlan, mount: Mount, volumes: Path) -> None:
+def _add_mount(plan: MountPlan, mount: Mount, volumes: Locate) -> None:
     if not mount.target:
         raise _config_error(mount.type, "field Target must not be empty")
     try:
@@ -160,33 +181,41 @@ def _add_mount(plan: MountPlan, mount: Mount, volumes: Path) -> None:
     plan.add(point)
     if point.type == "tmpfs":
         plan.tmpfs_options[target] = _tmpfs_words(mount)
+    elif point.type == "volume":
+        plan.asked[point.name] = _asked_volume(mount, point)
 
 
-def _tmpfs_mount(mount: Mount, target: str, volumes: Path) -> MountPoint:
+def _tmpfs_mount(mount: Mount, target: str, volumes: Locate) -> MountPoint:
     if mount.source:
         raise _config_error("tmpfs", "field Source must not be specified")
     return MountPoint(type="tmpfs", source="", destination=target, rw=not mount.read_only)
 
 
-def _volume_mount(mount: Mount, target: str, volumes: Path) -> MountPoint:
+def _volume_mount(mount: Mount, target: str, volumes: Locate) -> MountPoint:
+    options = mount.volume_options or VolumeOptions()
+    if options.subpath:
+        raise InvalidParameter("volume-subpath isn't carried out by this engine yet.")
+    driver = options.driver_config or {}
+    check_driver(driver.get("Name") or "")
+    check_options(driver.get("Options") or {})
     if mount.source:
-        raise _named_volume(mount.source)
-    options = mount.volume_options
-    if options is not None:
-        driver = options.driver_config or {}
-        for name, asked in (
-            ("volume-subpath", options.subpath),
-            ("volume-nocopy", options.no_copy),
-            ("volume-label", options.labels),
-            ("volume-driver", driver.get("Name") not in (None, "", "local")),
-            ("volume-opt", driver.get("Options")),
-        ):
-            if asked:
-                raise InvalidParameter(f"{name} isn't carried out by this engine yet.")
-    return _anonymous(target, volumes, rw=not mount.read_only)
+        return _named(mount.source, target, volumes, mode="z", rw=not mount.read_only, no_copy=options.no_copy)
+    return _anonymous(target, volumes, rw=not mount.read_only, no_copy=options.no_copy)
 
 
-def _bind_mount(mount: Mount, target: str, volumes: Path) -> MountPoint:
+def _asked_volume(mount: Mount, point: MountPoint) -> Volume:
+    """What ``--mount``'s volume options say of a volume that isn't there yet."""
+    options = mount.volume_options or VolumeOptions()
+    return Volume(
+        name=point.name,
+        created=time.time_ns(),
+        anonymous=point.anonymous,
+        labels=options.labels,
+        options=(options.driver_config or {}).get("Options") or {},
+    )
+
+
+def _bind_mount(mount: Mount, target: str, volumes: Locate) -> MountPoint:
     options, source = mount.bind_options, mount.source
     if not source:
         raise _config_error("bind", "field Source must not be empty")
@@ -205,7 +234,7 @@ def _bind_mount(mount: Mount, target: str, volumes: Path) -> MountPoint:
     return MountPoint(type="bind", source=source, destination=target, rw=not mount.read_only, propagation=propagation)
 
 
-_KINDS: dict[str, Callable[[Mount, str, Path], MountPoint]] = {
+_KINDS: dict[str, Callable[[Mount, str, Locate], MountPoint]] = {
     "bind": _bind_mount,
     "tmpfs": _tmpfs_mount,
     "volume": _volume_mount,
@@ -221,9 +250,24 @@ def _tmpfs_words(mount: Mount) -> list[str]:
     return words
 
 
-def _anonymous(destination: str, volumes: Path, *, rw: bool = True) -> MountPoint:
+def _anonymous(destination: str, volumes: Locate, *, rw: bool = True, no_copy: bool = False) -> MountPoint:
     name = new_id()
-    return MountPoint(type="volume", name=name, source=str(volumes / name), destination=destination, rw=rw, mode="")
+    return MountPoint(
+        type="volume",
+        name=name,
+        source=str(volumes(name)),
+        destination=destination,
+        rw=rw,
+        anonymous=True,
+        no_copy=no_copy,
+    )
+
+
+def _named(name: str, destination: str, volumes: Locate, *, mode: str, rw: bool, no_copy: bool) -> MountPoint:
+    source = str(volumes(check_name(name)))
+    return MountPoint(
+        type="volume", name=name, source=source, destination=destination, mode=mode, rw=rw, no_copy=no_copy
+    )
 
 
 def _destination(path: str) -> str:
@@ -247,10 +291,3 @@ def _make_source(source: str) -> None:
         raise InvalidParameter(f"error while creating mount source path '{source}': {exc.strerror}") from exc
     except ValueError as exc:  # a NUL, or no character at all
         raise InvalidParameter(f"error while creating mount source path {source!r}: {exc}") from exc
-
-
-def _named_volume(name: str) -> InvalidParameter:
-    return InvalidParameter(
-        f"named volumes aren't carried out by this engine yet: '{name}'.",
-        hint="Bind a host folder by its absolute path, or name only the destination for an anonymous volume.",
-    )

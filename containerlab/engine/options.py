@@ -25,7 +25,6 @@ _LATER = "It comes with a later release of this engine."
 # Field of HostConfig: the option's name, its harmless values.
 _NOT_CARRIED_OUT: dict[str, tuple[str, tuple[Any, ...]]] = {
     "volume_driver": ("--volume-driver", ("", "local")),
-    "volumes_from": ("--volumes-from", ([],)),
     "links": ("--link", ([],)),
     "cgroup": ("Cgroup", ("",)),
     "cgroup_parent": ("--cgroup-parent", ("",)),

@@ -51,6 +51,10 @@ class Parts:
         attributes = {**(image.config.config.Labels or {}), "name": name or image.id}
         self.events.publish("image", action, image.id, attributes)
 
+    def tell_volume(self, name: str, action: str, **attributes: str) -> None:
+        """Publish a volume's event."""
+        self.events.publish("volume", action, name, {"driver": "local", **attributes})
+
     def tell_prune(self, kind: str, reclaimed: int) -> None:
         """Publish that a prune is done; ``reclaimed`` in bytes."""
         self.events.publish(kind, "prune", "", {"reclaimed": str(reclaimed)})

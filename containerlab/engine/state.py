@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS engine (id TEXT NOT NULL);
 
 
 class MountPoint(msgspec.Struct, kw_only=True):
-    """One entry of inspect's ``Mounts``; ``name`` is an anonymous volume's."""
+    """One entry of inspect's ``Mounts``; ``name`` is a volume's, ``no_copy`` leaves it without the image's content."""
 
     type: str
     source: str
@@ -37,6 +37,8 @@ class MountPoint(msgspec.Struct, kw_only=True):
     mode: str = ""
     rw: bool = True
     propagation: str = ""
+    anonymous: bool = False
+    no_copy: bool = False
 
 
 class ContainerRecord(msgspec.Struct, kw_only=True):

@@ -18,8 +18,9 @@ from containerlab.engine.image_views import list_view as image_view
 from containerlab.engine.log_options import DRIVERS
 from containerlab.engine.parts import Parts
 from containerlab.engine.settings import Settings
-from containerlab.engine.sizes import sizes_of, tree_size
+from containerlab.engine.sizes import sizes_of
 from containerlab.engine.views import GRAPH_DRIVER, list_view
+from containerlab.engine.volumes import Volumes
 from containerlab.runtime import cgroups
 from containerlab.runtime.userns import in_user_namespace
 
@@ -37,8 +38,9 @@ _PROBE_SECONDS = 60.0
 class System:
     """Answers about the engine as a whole."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, volumes: Volumes) -> None:
         self._parts = parts
+        self._volumes = volumes
         self._host: dict[str, Any] | None = None
 
     async def info(self) -> dict[str, Any]:
@@ -159,10 +161,10 @@ class System:
         answer: dict[str, Any] = {}
         if "image" in kinds:
             answer |= await asyncio.to_thread(self._image_usage)
-        if kinds & {"container", "volume"}:
-            containers, volumes = await asyncio.to_thread(self._container_usage)
-            answer |= {"Containers": containers} if "container" in kinds else {}
-            answer |= {"Volumes": volumes} if "volume" in kinds else {}
+        if "container" in kinds:
+            answer["Containers"] = await asyncio.to_thread(self._container_usage)
+        if "volume" in kinds:
+            answer["Volumes"] = await asyncio.to_thread(self._volumes.usage)
         if "build-cache" in kinds:
             answer["BuildCache"] = await asyncio.to_thread(cache_view, parts.images)
         return answer
@@ -177,30 +179,15 @@ class System:
             "Images": [{**image_view(image), "Containers": users.count(image.id)} for image in images],
         }
 
-    def _container_usage(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        containers, volumes = [], []
+    def _container_usage(self) -> list[dict[str, Any]]:
+        views = []
         for container in self._parts.registry:
             written, whole = sizes_of(self._parts, container)
-            containers.append({**list_view(container), "SizeRw": written, "SizeRootFs": whole})
-            for point in container.record.mounts:
-                if point.type == "volume":
-                    volumes.append(_volume(point.name, point.source, tree_size(point.source)))
-        return containers, volumes
+            views.append({**list_view(container), "SizeRw": written, "SizeRootFs": whole})
+        return views
 
 
 _LOG_DRIVERS = list(DRIVERS)
-
-
-def _volume(name: str, source: str, size: int) -> dict[str, Any]:
-    return {
-        "Name": name,
-        "Driver": "local",
-        "Mountpoint": source,
-        "Labels": None,
-        "Options": None,
-        "Scope": "local",
-        "UsageData": {"Size": size, "RefCount": 1},
-    }
 
 
 def _registries(settings: Settings) -> dict[str, Any]:

@@ -1,45 +1,207 @@
-"""Anonymous volumes: a folder of the container's own, that begins with what the image has at its destination."""
+"""Volumes: data that outlives containers. Named ones are made and removed by hand, anonymous ones with a container.
+
+A volume is a folder of the store, bound into each container that names it. Its first user fills it with what the image
+has at that place.
+"""
 
 from __future__ import annotations
 
-import os
-import tempfile
+import asyncio
+import builtins
+import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+from containerlab.engine.clock import rfc3339
+from containerlab.engine.container import Container
+from containerlab.engine.matching import check_names, label_matches
+from containerlab.engine.moments import moment
+from containerlab.engine.names import near, new_id
+from containerlab.engine.parts import Parts, delete_tree
+from containerlab.engine.sizes import tree_size
 from containerlab.engine.state import MountPoint
-from containerlab.images import LayerStore, extract, pack
-from containerlab.runtime.inroot import Root
+from containerlab.engine.volume_options import bound_folder, check_driver, check_name, check_options
+from containerlab.engine.volume_table import Volume, VolumeTable
+from containerlab.errors import Conflict, InvalidParameter, NoSuchVolume
 
-__all__ = ["fill_volumes"]
+__all__ = ["Volumes"]
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-
-
-def fill_volumes(layers: LayerStore, chain_id: str | None, volumes: list[MountPoint]) -> None:
-    """Copy the image's content, owners and modes into each new volume, as Docker does; for a thread.
-
-    A destination that the image lacks, or that isn't a folder there, leaves the volume empty.
-    """
-    if chain_id is None:
-        return
-    with layers.mounted(chain_id) as root_fd:
-        for volume in volumes:
-            _fill(root_fd, volume)
+_FILTERS = ("dangling", "driver", "label", "name")
+_PRUNE = ("all", "label", "label!", "until")
+_TRUE = ("1", "true")
 
 
-def _fill(root_fd: int, volume: MountPoint) -> None:
-    try:
-        source = Root(root_fd).open(volume.destination, _DIRECTORY)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    try:
-        with tempfile.TemporaryFile(dir=Path(volume.source).parent) as spool:
-            pack(source, spool, top=True)
-            spool.seek(0)
-            target = os.open(volume.source, _DIRECTORY | os.O_NOFOLLOW)
-            try:
-                extract(spool, target)
-            finally:
-                os.close(target)
-    finally:
-        os.close(source)
+class Volumes:
+    """Raises NoSuchVolume, with near names, for a name that it doesn't know."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._folder = parts.settings.store / "volumes"
+        self._folder.mkdir(mode=0o711, exist_ok=True)
+        self._table = VolumeTable(parts.database)
+        self._known = {volume.name: volume for volume in self._table.load()}
+        self._sweep()
+
+    async def list(self, filters: dict[str, builtins.list[str]] | None = None) -> dict[str, Any]:
+        """Docker's ``{"Volumes": [...], "Warnings": ...}``."""
+        wanted = filters or {}
+        check_names(wanted, _FILTERS)
+        return {
+            "Volumes": [self._view(volume) for volume in self._known.values() if self._passes(volume, wanted)],
+            "Warnings": None,
+        }
+
+    async def create(
+        self,
+        name: str = "",
+        driver: str = "",
+        options: dict[str, str] | None = None,
+        labels: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """The volume, new or as it is: a name that exists is given back, as Docker does. Raises InvalidParameter."""
+        check_driver(driver)
+        check_options(options or {})
+        anonymous = not name
+        volume = self._known.get(name)
+        if volume is None:
+            chosen = new_id() if anonymous else check_name(name)
+            made = Volume(
+                name=chosen,
+                created=time.time_ns(),
+                anonymous=anonymous,
+                labels=labels or {},
+                options=options or {},
+            )
+            volume = await asyncio.to_thread(self._make, made)
+        elif options and options != volume.options:
+            raise Conflict(
+                f'A volume named "{name}" already exists with other options. Choose a different volume name.'
+            )
+        return self._view(volume)
+
+    async def inspect(self, name: str) -> dict[str, Any]:
+        """Docker's volume inspect."""
+        return self._view(self._get(name))
+
+    async def remove(self, name: str, *, force: bool = False) -> None:
+        """Raises Conflict while a container names it. With ``force`` a missing one is no error."""
+        if force and name not in self._known:
+            return
+        volume = self._get(name)
+        users = self.users(name)
+        if users:
+            ids = ", ".join(container.id for container in users)
+            raise Conflict(f"remove {name}: volume is in use - [{ids}]")
+        await self._remove(volume)
+
+    async def prune(self, filters: dict[str, builtins.list[str]] | None = None) -> dict[str, Any]:
+        """Docker's ``{"VolumesDeleted": [...], "SpaceReclaimed": N}``: anonymous ones, or with ``all`` every unused."""
+        wanted = filters or {}
+        check_names(wanted, _PRUNE)
+        everything = any(value.lower() in _TRUE for value in wanted.get("all", []))
+        bounds = [moment(value) for value in wanted.get("until", [])]
+        deleted, reclaimed = [], 0
+        for volume in tuple(self._known.values()):
+            labels = volume.labels
+            goes = (
+                (everything or volume.anonymous)
+                and all(label_matches(labels, value) for value in wanted.get("label", []))
+                and not any(label_matches(labels, value) for value in wanted.get("label!", []))
+                and all(volume.created / 1e9 < bound for bound in bounds)
+            )
+            if goes and not self.users(volume.name):
+                size = await asyncio.to_thread(tree_size, str(self.data(volume.name)))
+                await self._remove(volume)
+                deleted.append(volume.name)
+                reclaimed += size
+        self._parts.tell_prune("volume", reclaimed)
+        return {"VolumesDeleted": deleted or None, "SpaceReclaimed": reclaimed}
+
+    def users(self, name: str) -> builtins.list[Container]:
+        """The containers that name it."""
+        return [
+            container
+            for container in self._parts.registry
+            if any(point.type == "volume" and point.name == name for point in container.record.mounts)
+        ]
+
+    def data(self, name: str) -> Path:
+        """The folder that is bound into containers. Raises InvalidParameter when it is the host's, and missing."""
+        volume = self._known.get(name)
+        bound = bound_folder(volume.options) if volume is not None else None
+        return Path(bound) if bound is not None else self._folder / name / "_data"
+
+    def ensure(self, points: Iterable[MountPoint], asked: dict[str, Volume]) -> builtins.list[str]:
+        """Make those of ``points`` that aren't there; the names of the new ones. For a thread."""
+        made = []
+        for point in points:
+            if point.name not in self._known:
+                plain = Volume(name=point.name, created=time.time_ns(), anonymous=point.anonymous)
+                self._make(asked.get(point.name, plain))
+                made.append(point.name)
+        return made
+
+    async def release(self, points: Iterable[MountPoint]) -> None:
+        """Remove the anonymous ones of ``points`` that no other container names."""
+        for point in points:
+            volume = self._known.get(point.name) if point.type == "volume" else None
+            if volume is not None and volume.anonymous and not self.users(volume.name):
+                await self._remove(volume)
+
+    def usage(self) -> builtins.list[dict[str, Any]]:
+        """``Volumes`` of ``GET /system/df``; for a thread."""
+        views = []
+        for volume in tuple(self._known.values()):
+            size = tree_size(str(self._folder / volume.name / "_data")) if not volume.options else -1
+            usage = {"Size": size, "RefCount": len(self.users(volume.name))}
+            views.append({**self._view(volume), "UsageData": usage})
+        return views
+
+    def _make(self, volume: Volume) -> Volume:
+        (self._folder / volume.name / "_data").mkdir(mode=0o755, parents=True, exist_ok=True)
+        self._table.insert(volume)
+        self._known[volume.name] = volume
+        self._parts.tell_volume(volume.name, "create")
+        return volume
+
+    async def _remove(self, volume: Volume) -> None:
+        self._known.pop(volume.name, None)
+        self._table.delete(volume.name)
+        self._parts.tell_volume(volume.name, "destroy")
+        await asyncio.to_thread(delete_tree, self._folder / volume.name)
+
+    def _get(self, name: str) -> Volume:
+        try:
+            return self._known[name]
+        except KeyError:
+            raise NoSuchVolume(name, hint=near(name, self._known)) from None
+
+    def _view(self, volume: Volume) -> dict[str, Any]:
+        return {
+            "Name": volume.name,
+            "Driver": "local",
+            "Mountpoint": str(self._folder / volume.name / "_data"),
+            "CreatedAt": rfc3339(volume.created // 1_000_000_000 * 1_000_000_000),
+            "Labels": {**volume.labels, **({"com.docker.volume.anonymous": ""} if volume.anonymous else {})} or None,
+            "Options": volume.options or None,
+            "Scope": "local",
+        }
+
+    def _passes(self, volume: Volume, filters: dict[str, builtins.list[str]]) -> bool:
+        dangling = filters.get("dangling", [])
+        if dangling and dangling[0].lower() not in (*_TRUE, "0", "false"):
+            raise InvalidParameter(f"invalid filter 'dangling={dangling[0]}'")
+        labels = self._view(volume)["Labels"] or {}
+        return (
+            (not dangling or (dangling[0].lower() in _TRUE) is not bool(self.users(volume.name)))
+            and all(label_matches(labels, value) for value in filters.get("label", []))
+            and ("driver" not in filters or "local" in filters["driver"])
+            and ("name" not in filters or any(value in volume.name for value in filters["name"]))
+        )
+
+    def _sweep(self) -> None:
+        """Folders whose row never came, or went first."""
+        for folder in self._folder.iterdir():
+            if folder.name not in self._known:
+                delete_tree(folder)

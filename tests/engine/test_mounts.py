@@ -17,7 +17,7 @@ BIND = 'invalid mount config for type "bind": '
 
 
 def plan(volumes: dict[str, Any] | None = None, **host: Any) -> MountPlan:
-    return plan_mounts(ContainerConfig(volumes=volumes or {}), HostConfig(**host), VOLUMES)
+    return plan_mounts(ContainerConfig(volumes=volumes or {}), HostConfig(**host), VOLUMES.joinpath)
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,7 @@ def test_a_dangling_link_is_a_source_that_exists(tmp_path: Path) -> None:
         ("/tmp:/x:ro:rw", "invalid volume specification: '/tmp:/x:ro:rw'"),
         ("", "invalid mount path: '' mount path must be absolute"),
         ("/tmp:/x:shared", "bind propagation 'shared' isn't carried out by this engine yet."),
-        ("data:/x", "named volumes aren't carried out by this engine yet: 'data'."),
-        ("../up:/x", "named volumes aren't carried out by this engine yet: '../up'."),
+        ("x:/x", "volume name is too short, names should be at least two alphanumeric characters"),
     ],
 )
 def test_a_bind_that_can_t_be_is_refused(bind: str, message: str) -> None:
@@ -161,28 +160,16 @@ def test_a_bind_that_can_t_be_is_refused(bind: str, message: str) -> None:
         (Mount(type="foo", target="/x"), 'invalid mount config for type "foo": mount type unknown'),
         (Mount(type="npipe", source="x", target="/x"), 'invalid mount config for type "npipe": mount type unknown'),
         (
-            Mount(type="volume", source="data", target="/x"),
-            "named volumes aren't carried out by this engine yet: 'data'.",
-        ),
-        (
-            Mount(type="volume", target="/x", volume_options=VolumeOptions(no_copy=True)),
-            "volume-nocopy isn't carried out by this engine yet.",
-        ),
-        (
             Mount(type="volume", target="/x", volume_options=VolumeOptions(subpath="a")),
             "volume-subpath isn't carried out by this engine yet.",
         ),
         (
-            Mount(type="volume", target="/x", volume_options=VolumeOptions(labels={"a": "1"})),
-            "volume-label isn't carried out by this engine yet.",
-        ),
-        (
             Mount(type="volume", target="/x", volume_options=VolumeOptions(driver_config={"Name": "nfs"})),
-            "volume-driver isn't carried out by this engine yet.",
+            'error looking up volume plugin nfs: plugin "nfs" not found',
         ),
         (
-            Mount(type="volume", target="/x", volume_options=VolumeOptions(driver_config={"Options": {"o": "x"}})),
-            "volume-opt isn't carried out by this engine yet.",
+            Mount(type="volume", target="/x", volume_options=VolumeOptions(driver_config={"Options": {"size": "x"}})),
+            'invalid option: "size"',
         ),
     ],
 )
@@ -265,3 +252,30 @@ def test_outer_mounts_come_before_those_inside_them() -> None:
     made = plan(tmpfs={"/a/b/c": "", "/a": "", "/a/b": "", "/z": ""})
     places = [entry["destination"] for entry in made.oci()]
     assert places.index("/a") < places.index("/a/b") < places.index("/a/b/c")
+
+
+@pytest.mark.parametrize("name", ["../up", "-data", "a b", "a/b", "x" * 300])
+def test_a_volume_s_name_leads_nowhere(name: str) -> None:
+    with pytest.raises(InvalidParameter, match="includes invalid characters"):
+        plan(binds=[f"{name}:/x"])
+
+
+def test_a_named_volume_can_be_asked_for_in_each_way() -> None:
+    options = VolumeOptions(no_copy=True, labels={"a": "1"})
+    mount = Mount(type="volume", source="other", target="/b", read_only=True, volume_options=options)
+    made = plan(binds=["data:/a:nocopy"], mounts=[mount])
+    first, second = made.volumes
+    assert (first.name, first.source, first.no_copy, first.anonymous) == ("data", str(VOLUMES / "data"), True, False)
+    assert (second.name, second.rw, second.no_copy) == ("other", False, True)
+    assert made.asked["other"].labels == {"a": "1"}
+
+
+def test_another_container_s_mount_gives_way_to_one_s_own() -> None:
+    theirs = [
+        MountPoint(type="volume", name="one", source="/v/one", destination="/a"),
+        MountPoint(type="volume", name="two", source="/v/two", destination="/b"),
+    ]
+    made = plan_mounts(ContainerConfig(), HostConfig(binds=["own:/a"]), VOLUMES.joinpath, theirs)
+    assert {point.destination: point.name for point in made.volumes} == {"/a": "own", "/b": "two"}
+    with pytest.raises(InvalidParameter, match="Duplicate mount point"):
+        plan_mounts(ContainerConfig(), HostConfig(binds=["own:/a", "more:/a"]), VOLUMES.joinpath, theirs)

@@ -46,7 +46,7 @@ HOST: dict[str, tuple[Any, str]] = {
     "restart_policy": (RestartPolicy(name="always"), "restart"),
     "auto_remove": (True, "bundle"),
     "volume_driver": ("nfs", "refused: --volume-driver"),
-    "volumes_from": (["other"], "refused: --volumes-from"),
+    "volumes_from": (["other"], "creation"),
     "console_size": ([24, 80], "bundle"),
     "annotations": ({"a": "b"}, "bundle"),
     "cap_add": (["NET_ADMIN"], "bundle"),
@@ -146,7 +146,7 @@ CONFIG: dict[str, tuple[Any, str]] = {
 
 def outcome(folder: Path, config: ContainerConfig, host: HostConfig) -> str:
     """The whole bundle as text, without what is random."""
-    plan = plan_mounts(config, host, folder / "volumes")
+    plan = plan_mounts(config, host, (folder / "volumes").joinpath)
     request = BundleRequest(
         container_id="c" * 64,
         folder=folder,
