@@ -57,7 +57,7 @@ ACCEPT = ", ".join((*_MANIFESTS, *_INDEXES))
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "armv6l": "arm", "i686": "386"}
 _SPELLINGS = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "armhf": "arm", "i386": "386", "armel": "arm"}
-_WORD = re.compile(r"[a-z0-9_.-]{1,40}")
+_WORD = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
 
 
 @dataclass(frozen=True, slots=True)
