@@ -10,7 +10,9 @@ import click
 
 from containerlab import __version__
 from containerlab.commands import (
+    archives,
     build,
+    commit,
     cp,
     diff,
     events,
@@ -20,11 +22,13 @@ from containerlab.commands import (
     inspect,
     layers,
     lifecycle,
+    login,
     logs,
     names,
     ps,
     run,
     stats,
+    transfers,
 )
 from containerlab.commands.context import Context
 from containerlab.commands.problems import translate
@@ -61,7 +65,16 @@ SECTIONS: dict[str, list[click.Command]] = {
         images.images_command,
         images.history_command,
         images.tag_command,
+        transfers.pull_command,
+        transfers.push_command,
+        login.login_command,
+        login.logout_command,
         images.rmi_command,
+        archives.save_command,
+        archives.load_command,
+        archives.export_command,
+        archives.import_command,
+        commit.commit_command,
     ],
     "Look inside": [
         layers.layers_command,

@@ -9,7 +9,7 @@ from typing import Any
 
 from containerlab.commands import formats
 
-_MOVING = ("Downloading", "Extracting", "Pushing")
+_MOVING = ("Downloading", "Extracting", "Pushing", "Loading layer")
 _DONE = ("Pull complete", "Already exists", "Pushed", "Layer already exists")
 
 
