@@ -156,7 +156,7 @@ def test_login_push_pull_logout(cli, closed_registry, client):
         assert "no basic auth credentials" in answer.err
         wrong = cli("login", "-u", "ada", "--password-stdin", closed_registry, stdin=b"wrong")
         assert wrong.code == 1
-        assert "unauthorized" in wrong.err
+        assert "failed with status: 401 Unauthorized" in wrong.err
         assert "Login Succeeded" in cli.ok("login", "-u", "ada", "--password-stdin", closed_registry, stdin=b"secret")
         cli.ok("push", name)
         cli.ok("rmi", name)
@@ -206,7 +206,7 @@ def test_docker_py_brings_its_account(client, closed_registry):
         client.images.pull(name, "1", auth_config=account)
         answer = client.api.login("ada", "secret", registry=closed_registry, reauth=True)
         assert answer["Status"] == "Login Succeeded"
-        with pytest.raises(docker.errors.APIError, match="unauthorized"):
+        with pytest.raises(docker.errors.APIError, match="401 Unauthorized"):
             client.api.login("ada", "wrong", registry=closed_registry, reauth=True)
     finally:
         _remove(client, name)

@@ -389,5 +389,5 @@ def test_a_login_is_asked_of_the_registry(fake: FakeRegistry, site: Site) -> Non
     fake.before = needs_basic
     log_in(Hosts(), Credentials("ada", "secret", server=fake.host), site.stop)
     log_in(Hosts(), Credentials("ada", "secret", server=f"http://{fake.host}/v1/"), site.stop)
-    with pytest.raises(LoginRefused, match="incorrect username or password"):
+    with pytest.raises(LoginRefused, match="failed with status: 401 Unauthorized"):
         log_in(Hosts(), Credentials("ada", "wrong", server=fake.host), site.stop)

@@ -51,6 +51,6 @@ def _ask(transport: Transport, url: str, credentials: Credentials) -> None:
                 again.read(_ANSWER_BYTES)
                 status = again.status
     if status == 401:
-        raise LoginRefused(f'Get "{url}": unauthorized: incorrect username or password')
+        raise LoginRefused(f"login attempt to {url} failed with status: 401 Unauthorized")
     if status != 200:
         raise RegistryError(f'Get "{url}": the registry answers with status {status}')
