@@ -39,6 +39,7 @@ SUPERVISOR_LOST = 4
 _LOG_LIMIT = 1024 * 1024
 _SHUTDOWN_SECONDS = 5.0
 _LATE_CLIENT_SECONDS = 0.05
+_HEADER_BYTES = 64 * 1024  # X-Registry-Config holds the accounts, and so the tokens, of many registries
 
 _log = logging.getLogger(__name__)
 
@@ -164,7 +165,9 @@ async def _answer_requests(engine: Engine, options: argparse.Namespace, starter:
     from containerlab.api.connection import connection_factory
 
     app, path = make_app(engine), options.socket
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_SECONDS)
+    runner = web.AppRunner(
+        app, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_SECONDS, max_field_size=_HEADER_BYTES
+    )
     await runner.setup()
     if runner.server is None:
         raise RuntimeError("aiohttp's runner has no server after its setup")

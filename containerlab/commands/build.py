@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["BuildOptions", "Built", "build", "build_command"]
+__all__ = ["BuildOptions", "Built", "build", "build_command", "told"]
 
 import codecs
 import json
@@ -16,7 +16,8 @@ import click
 import docker.utils.json_stream
 
 from containerlab.commands import html
-from containerlab.commands.build_context import send
+from containerlab.commands.build_context import compressed, send
+from containerlab.commands.build_options import build_options
 from containerlab.commands.build_steps import BuildLog
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.output import Silent
@@ -41,6 +42,26 @@ class BuildOptions:
     no_cache: bool = False
     network: str | None = None
     quiet: bool = False
+    add_host: tuple[str, ...] = ()
+    cache_from: tuple[str, ...] = ()
+    cgroup_parent: str | None = None
+    compress: bool = False
+    cpu_period: int | None = None
+    cpu_quota: int | None = None
+    cpu_shares: int | None = None
+    cpuset_cpus: str | None = None
+    cpuset_mems: str | None = None
+    force_rm: bool = False
+    iidfile: Path | None = None
+    isolation: str | None = None
+    memory: int | None = None
+    memory_swap: int | None = None
+    platform: str | None = None
+    pull: bool = False
+    security_opt: tuple[str, ...] = ()
+    shm_size: int | None = None
+    squash: bool = False
+    ulimit: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(repr=False)
@@ -83,12 +104,15 @@ def build(context: Context, options: BuildOptions) -> Built:
     Raises UsageError for a context that isn't there, InvalidParameter for a bad Dockerfile, BuildFailed for a step.
     An interrupt closes the connection, which ends the build in the engine.
     """
+    if options.iidfile is not None:
+        options.iidfile.unlink(missing_ok=True)
     sent = send(options.context, options.dockerfile, options.file, engine_reads_folders=context.own_engine)
+    archive = compressed(sent.archive) if options.compress else sent.archive
     log, output = BuildLog(), Silent() if options.quiet else context.output
-    with closing(sent.archive):
+    with closing(sent.archive), closing(archive):
         response = post(
-            context.client, "/build", params=[*_params(context, options), *sent.params], data=sent.archive,
-            headers={"Content-Type": "application/tar"},
+            context.client, "/build", params=[*_params(context, options), *sent.params], data=archive,
+            headers=_headers(context),
         )  # fmt: skip
     try:
         for message in _messages(response):
@@ -101,6 +125,8 @@ def build(context: Context, options: BuildOptions) -> Built:
         response.close()
     if log.error:
         raise _failure(log, options)
+    if options.iidfile is not None:
+        options.iidfile.write_text(log.image, encoding="ascii")
     return Built(log.image, list(options.tag), log)
 
 
@@ -115,7 +141,35 @@ def _params(context: Context, options: BuildOptions) -> list[tuple[str, str]]:
     params += [("target", options.target)] if options.target else []
     params += [("nocache", "1")] if options.no_cache else []
     params += [("networkmode", options.network)] if options.network else []
-    return params
+    params += [("extrahosts", host) for host in options.add_host]
+    params += [("cachefrom", json.dumps(options.cache_from))] if options.cache_from else []
+    params += [("securityopt", json.dumps(options.security_opt))] if options.security_opt else []
+    params += [("ulimits", json.dumps(options.ulimit))] if options.ulimit else []
+    params += [(name, "1") for name in ("pull", "squash") if getattr(options, name)]
+    return params + [(name, str(value)) for name, value in _limits(options).items() if value is not None]
+
+
+def _limits(options: BuildOptions) -> dict[str, str | int | None]:
+    return {
+        "cgroupparent": options.cgroup_parent,
+        "cpuperiod": options.cpu_period,
+        "cpuquota": options.cpu_quota,
+        "cpushares": options.cpu_shares,
+        "cpusetcpus": options.cpuset_cpus,
+        "cpusetmems": options.cpuset_mems,
+        "isolation": options.isolation,
+        "memory": options.memory,
+        "memswap": options.memory_swap,
+        "platform": options.platform,
+        "shmsize": options.shm_size,
+    }
+
+
+def _headers(context: Context) -> dict[str, str]:
+    """With the accounts of Docker's config.json: the base image may need one."""
+    headers = {"Content-Type": "application/tar"}
+    context.client.api._set_auth_headers(headers)
+    return headers
 
 
 def _messages(response: Any) -> Iterator[dict[str, Any]]:
@@ -134,23 +188,6 @@ def _failure(log: BuildLog, options: BuildOptions) -> BuildFailed:
         "\n".join(part for part in (head, log.error, tail) if part),
         line=step.line, source=step.instruction, exit_code=log.error_code,
     )  # fmt: skip
-
-
-def build_options(command: Any) -> Any:
-    """The options that ``build`` and ``%%dockerfile`` share."""
-    options = [
-        click.option("-t", "--tag", multiple=True, metavar="NAME[:TAG]", help="Name the image."),
-        click.option("-f", "--file", metavar="NAME", help="The Dockerfile's name."),
-        click.option("--build-arg", multiple=True, metavar="K=V", help="A value for ARG, or @name."),
-        click.option("--label", multiple=True, metavar="K=V", help="Note something on the image."),
-        click.option("--target", metavar="STAGE", help="Stop at this stage."),
-        click.option("--no-cache", is_flag=True, help="Execute every step again."),
-        click.option("--network", metavar="NETWORK", help="The network of RUN: none or host."),
-        click.option("-q", "--quiet", is_flag=True, help="Show no steps, only the image's id."),
-    ]  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 @verb(

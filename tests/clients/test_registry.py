@@ -146,7 +146,7 @@ def test_a_registry_that_is_not_there(cli):
     assert "connection refused" in answer.err
 
 
-def test_login_push_pull_logout(cli, closed_registry, client):
+def test_login_push_pull_build_logout(cli, closed_registry, client, tmp_path):
     name = f"{closed_registry}/t{uuid.uuid4().hex[:10]}:1"
     cli.ok("run", "--rm", IMAGE, "true")
     cli.ok("tag", IMAGE, name)
@@ -161,6 +161,10 @@ def test_login_push_pull_logout(cli, closed_registry, client):
         cli.ok("push", name)
         cli.ok("rmi", name)
         cli.ok("pull", name)
+        cli.ok("rmi", name)
+        (tmp_path / "Dockerfile").write_text(f"FROM {name}\n")
+        built = cli("build", "-q", str(tmp_path), timeout=60)
+        assert built.code == 0, built
         cli.ok("logout", closed_registry)
         assert "no basic auth credentials" in cli("pull", name).err
     finally:

@@ -51,7 +51,7 @@ _LAYERS = {
 _MANIFESTS = (DOCKER_MANIFEST, OCI_MANIFEST)
 _INDEXES = (DOCKER_INDEX, OCI_INDEX)
 _GENERIC = ("application/json", "text/plain", "application/octet-stream")
-_LAYER_COUNT = 1000
+_LAYER_COUNT = 500  # overlayfs stacks no more
 
 ACCEPT = ", ".join((*_MANIFESTS, *_INDEXES))
 

@@ -267,7 +267,8 @@ def _unreachable(method: str, url: str, error: Exception) -> Unreachable:
         error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)
     )
     where = urllib.parse.urlsplit(url)._replace(query="").geturl()
-    return Unreachable(f'{method.capitalize()} "{where}": the registry {host} can\'t be reached: {_why(error)}', transient=not final)
+    words = f"the registry {host} can't be reached: {_why(error)}"
+    return Unreachable(f'{method.capitalize()} "{where}": {words}', transient=not final)
 
 
 def _why(error: Exception) -> str:
