@@ -18,7 +18,7 @@ from containerlab.commands.attached import Signalled
 from containerlab.commands.context import Context
 from containerlab.commands.output import StandardOutput
 from containerlab.commands.problems import exit_code_of
-from containerlab.commands.registry import invoke, tree
+from containerlab.commands.registry import invoke, tree, verb_of
 from containerlab.commands.result import Result, Table
 from containerlab.errors import ContainerlabError
 
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return result.exit_code
     except ContainerlabError as error:
         print(f"containerlab: {error}", file=sys.stderr)
-        return exit_code_of(error, arguments[0]) if arguments[0] in tree.commands else 1
+        return exit_code_of(error, verb_of(arguments)) if arguments[0] in tree.commands else 1
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:

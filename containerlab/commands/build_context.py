@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["Sent", "ignore_patterns", "send"]
+__all__ = ["Sent", "compressed", "ignore_patterns", "send"]
 
+import gzip
 import io
+import shutil
 import tarfile
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -46,6 +49,15 @@ def send(folder: Path | None, dockerfile: bytes | None, name: str | None, *, eng
     if engine_reads_folders:
         return Sent([("dockerfile", inside), ("remote", f"containerlab-directory:{root}")])
     return _archived(root, inside, None)
+
+
+def compressed(archive: IO[bytes]) -> IO[bytes]:
+    """The same by gzip, for ``--compress``."""
+    out = tempfile.TemporaryFile()
+    with gzip.GzipFile(fileobj=out, mode="wb") as stream:
+        shutil.copyfileobj(archive, stream)
+    out.seek(0)
+    return out
 
 
 def ignore_patterns(text: str) -> list[str]:

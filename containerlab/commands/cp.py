@@ -15,6 +15,7 @@ import click
 
 from containerlab.commands import formats
 from containerlab.commands.context import Context, pass_context
+from containerlab.commands.parsing import verb
 from containerlab.commands.result import Result
 from containerlab.errors import UsageError
 
@@ -38,7 +39,7 @@ class Copied(Result):
         return "" if self._quiet else f"Successfully copied {formats.size(self.size)} to {self.destination}"
 
 
-@click.command("cp", help="Copy files between a container and your own folder; - is a tar on standard input or output.")
+@verb("cp", help="Copy files between a container and your own folder; - is a tar on standard input or output.")
 @click.option("-a", "--archive", "as_user", is_flag=True, help="Give what goes in to the container's user.")
 @click.option("-L", "--follow-link", "follow", is_flag=True, help="Follow a link that the source is.")
 @click.option("-q", "--quiet", is_flag=True, help="Don't tell what was copied.")

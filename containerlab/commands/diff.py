@@ -7,13 +7,14 @@ __all__ = ["diff_command"]
 import click
 
 from containerlab.commands.context import Context, pass_context
+from containerlab.commands.parsing import verb
 from containerlab.commands.result import Column, Result, Table
 
 _LETTERS = "CAD"
 _MEANING = {"C": "changed", "A": "added", "D": "deleted"}
 
 
-@click.command("diff", help="What a container has added (A), changed (C) and deleted (D) beside its image.")
+@verb("diff", help="What a container has added (A), changed (C) and deleted (D) beside its image.")
 @click.argument("container")
 @pass_context
 def diff_command(context: Context, container: str) -> Result:

@@ -15,7 +15,7 @@ from containerlab.commands import template
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.parsing import verb
 from containerlab.commands.result import Column, Lines, Result, Row, Table
-from containerlab.commands.values import MOMENT, pairs
+from containerlab.commands.values import MOMENT, filters
 
 
 def _row(event: dict[str, Any]) -> Row:
@@ -48,7 +48,7 @@ _COLUMNS = [
 @click.option("--since", type=MOMENT, help="From then on: 10m, or 2026-01-31T12:00:00.")
 @click.option("--until", type=MOMENT, help="Up to then; without it, a terminal shows events until it is interrupted.")
 @click.option("--for", "span", type=click.FloatRange(0, 600), metavar="SECONDS", help="From now on, for so long.")
-@click.option("-f", "--filter", "filters", multiple=True, metavar="K=V", help="As in type=container, event=start.")
+@click.option("-f", "--filter", "words", multiple=True, metavar="K=V", help="As in type=container, event=start.")
 @click.option("--format", "form", metavar="TEMPLATE", help="One line each, as in '{{.Action}}', or json.")
 @pass_context
 def events_command(
@@ -56,13 +56,9 @@ def events_command(
     since: float | None,
     until: float | None,
     span: float | None,
-    filters: tuple[str, ...],
+    words: tuple[str, ...],
     form: str | None,
 ) -> Result:
-    wanted: dict[str, list[str]] = {}
-    for word in filters:
-        for key, value in pairs([word], "--filter").items():
-            wanted.setdefault(key, []).append(value)
     if span is not None:
         since = time.time() if since is None else since
         until = time.time() + span
@@ -72,24 +68,27 @@ def events_command(
     stream = context.client.api.events(
         since=None if since is None else f"{since:.9f}",
         until=None if until is None else f"{until:.9f}",
-        filters=wanted or None,
+        filters=filters(words),
         decode=True,
     )
     rows: list[Row] = []
+    lines: list[str] = []
     try:
         for event in stream:
             row = _row(event)
             rows.append(row)
+            if form is not None and context.notebook:
+                lines.append(_formatted(event, row, form))
             if not context.notebook:
                 context.output.stdout(f"{_formatted(event, row, form)}\n".encode())
     finally:
         stream.close()
     if not context.notebook:
         return Lines([])
-    return Table(_COLUMNS, rows, empty="Nothing has happened.", lines=form)
+    return Lines(lines) if form is not None else Table(_COLUMNS, rows, empty="Nothing has happened.")
 
 
 def _formatted(event: dict[str, Any], row: Row, form: str | None) -> str:
     if form is None:
         return _line(row)
-    return json.dumps(event) if form == "json" else template.render(form, event)
+    return json.dumps(event) if form in ("json", "{{json .}}") else template.render(form, event)

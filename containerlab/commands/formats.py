@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-__all__ = ["ago", "ago_calm", "command_line", "duration", "parse_time", "seconds", "short_id", "size", "status_calm"]
+__all__ = [
+    "ago",
+    "ago_calm",
+    "command_line",
+    "duration",
+    "moment",
+    "parse_time",
+    "plural",
+    "seconds",
+    "short_id",
+    "size",
+    "status_calm",
+]
 
 import re
 import time
@@ -13,14 +25,14 @@ _UP_FOR = re.compile(r"^(Up) .*?(\s\((?:healthy|unhealthy|health: starting|Pause
 _ENDED_AGO = re.compile(r"^((?:Exited|Restarting|Dead) \(\d+\)) .*$")
 
 
-def size(count: int | float) -> str:
-    """Bytes in powers of 1000 and three digits, as Docker's tables show them: ``4.27MB``."""
+def size(count: int | float, digits: int = 3) -> str:
+    """Bytes in powers of 1000, as Docker's tables show them: ``4.27MB``; ``df`` and ``prune`` say four digits."""
     amount = float(count)
     units = ["B", "kB", "MB", "GB", "TB"]
     while amount >= 1000 and len(units) > 1:
         amount /= 1000
         units.pop(0)
-    return f"{amount:.3g}{units[0]}"
+    return f"{amount:.{digits}g}{units[0]}"
 
 
 def duration(amount: float) -> str:
@@ -40,6 +52,16 @@ def duration(amount: float) -> str:
         if hours < limit:
             return f"{hours // divisor} {unit}"
     return f"{hours // (24 * 30)} months" if hours < 24 * 365 * 2 else f"{hours // (24 * 365)} years"
+
+
+def plural(noun: str) -> str:
+    """``entry`` as ``entries``."""
+    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+
+
+def moment(at: float) -> str:
+    """``2026-01-31 12:00:00 +0000 UTC``, as Go prints a time."""
+    return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S %z %Z")
 
 
 def ago(moment: float | None) -> str:

@@ -12,9 +12,9 @@ import docker.errors
 from containerlab.commands import formats
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.many import each
-from containerlab.commands.parsing import verb
+from containerlab.commands.parsing import ONE_PLATFORM, refused, refused_flag, verb
 from containerlab.commands.result import Column, Lines, Result, Row, Table
-from containerlab.commands.values import pairs
+from containerlab.commands.values import filters
 
 
 def _identifier(no_trunc: bool) -> Any:
@@ -22,9 +22,11 @@ def _identifier(no_trunc: bool) -> Any:
 
 
 def _image_rows(entry: dict[str, Any]) -> list[Row]:
-    tags = entry.get("RepoTags") or ["<none>:<none>"]
+    digests = dict(word.split("@", 1) for word in entry.get("RepoDigests") or [] if "@" in word)
+    tags = entry.get("RepoTags") or [f"{name}:<none>" for name in digests] or ["<none>:<none>"]
     return [
         {
+            "digest": digests.get(tag.rpartition(":")[0], "<none>"),
             "repository": tag.rpartition(":")[0],
             "tag": tag.rpartition(":")[2],
             "id": entry["Id"],
@@ -39,35 +41,37 @@ def _image_rows(entry: dict[str, Any]) -> list[Row]:
 @verb("images", help="List images, or those of one REPOSITORY[:TAG].")
 @click.option("-a", "--all", "everything", is_flag=True, help="Also the untagged images between a build's steps.")
 @click.option("-q", "--quiet", is_flag=True, help="Only ids.")
-@click.option("-f", "--filter", "filters", multiple=True, metavar="K=V", help="As in reference=lab/*, dangling=true.")
+@click.option("-f", "--filter", "words", multiple=True, metavar="K=V", help="As in reference=lab/*, dangling=true.")
 @click.option("--format", "template", metavar="TEMPLATE", help="One line each, as in '{{.Repository}}', or json.")
 @click.option("--no-trunc", is_flag=True, help="Whole ids.")
+@click.option("--digests", is_flag=True, help="Also the digest that the registry knows an image by.")
+@refused_flag("--tree", why=ONE_PLATFORM)
 @click.argument("repository", required=False)
 @pass_context
 def images_command(
     context: Context,
     everything: bool,
     quiet: bool,
-    filters: tuple[str, ...],
+    words: tuple[str, ...],
+    digests: bool,
     template: str | None,
     no_trunc: bool,
     repository: str | None,
 ) -> Result:
-    wanted: dict[str, list[str]] = {}
-    for word in filters:
-        for key, value in pairs([word], "--filter").items():
-            wanted.setdefault(key, []).append(value)
+    wanted = filters(words) or {}
     if repository:
         wanted.setdefault("reference", []).append(repository)
     entries = context.client.api.images(all=everything, filters=wanted or None)
     rows = [row for entry in entries for row in _image_rows(entry)]
-    if quiet:
+    if quiet and not template:
         return Lines(list(dict.fromkeys(_identifier(no_trunc)(row["id"]) for row in rows)))
     columns = [
         Column("repository", "REPOSITORY", "Repository"),
         Column("tag", "TAG", "Tag"),
+        Column("digest", "DIGEST", "Digest", hidden=not digests),
         Column("id", "IMAGE ID", "ID", _identifier(no_trunc)),
         Column("created", "CREATED", "CreatedSince", formats.ago, formats.ago_calm),
+        Column("created", "CREATED AT", "CreatedAt", formats.moment, hidden=True),
         Column("size", "SIZE", "Size", formats.size, number=True),
     ]
     return Table(columns, rows, empty="There are no images.", lines=template)
@@ -75,11 +79,12 @@ def images_command(
 
 @verb("history", help="The layers of an image, newest first, and the instruction that made each.")
 @click.option("-q", "--quiet", is_flag=True, help="Only ids.")
-@click.option("-H", "--human/--no-human", default=True, help="Sizes and times in words, or as numbers.")
+@click.option("-H", "--human", is_flag=True, default=True, help="Sizes and times in words; =false: in numbers.")
 @click.option(
     "--format", "template", metavar="TEMPLATE", help="One line each, as in '{{.Size}} {{.CreatedBy}}', or json."
 )
 @click.option("--no-trunc", is_flag=True, help="Whole ids and instructions.")
+@refused("--platform", why=ONE_PLATFORM)
 @click.argument("image")
 @pass_context
 def history_command(
@@ -96,7 +101,7 @@ def history_command(
         }
         for entry in context.client.api.history(image)
     ]
-    if quiet:
+    if quiet and not template:
         return Lines([_identifier(no_trunc)(row["id"]) for row in rows])
 
     def instruction(text: str) -> str:
@@ -131,6 +136,7 @@ def tag_command(context: Context, source: str, target: str) -> Result:
     "-f", "--force", is_flag=True, help="Also when a stopped container stands on it; a missing one is no error."
 )
 @click.option("--no-prune", is_flag=True, help="Keep untagged parents.")
+@refused("--platform", why=ONE_PLATFORM)
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @pass_context
 def rmi_command(context: Context, force: bool, no_prune: bool, images: tuple[str, ...]) -> Result:

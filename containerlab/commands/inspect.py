@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["info_command", "inspect_command", "version_command"]
+__all__ = [
+    "container_inspect_command",
+    "image_inspect_command",
+    "info_command",
+    "inspect_command",
+    "version_command",
+]
 
 import json
 from typing import Any
@@ -13,7 +19,7 @@ import docker.errors
 from containerlab import __version__
 from containerlab.commands import formats, names, template
 from containerlab.commands.context import Context, pass_context
-from containerlab.commands.parsing import verb
+from containerlab.commands.parsing import ONE_PLATFORM, refused, verb
 from containerlab.commands.result import Column, Document, Lines, Result, Table
 from containerlab.errors import NotFound
 
@@ -43,13 +49,39 @@ def _sizes(context: Context, identifier: str) -> dict[str, Any]:
     return {}
 
 
+_FORM = click.option("-f", "--format", "form", metavar="TEMPLATE", help="Only this, as in '{{.State.Pid}}'; or json.")
+_SIZE = click.option("-s", "--size", is_flag=True, help="Also the sizes of a container's files.")
+
+
 @verb("inspect", help="Everything the engine knows about containers or images, as JSON.")
-@click.option("-f", "--format", "form", metavar="TEMPLATE", help="Only this, as in '{{.State.Pid}}'; or json.")
-@click.option("-s", "--size", is_flag=True, help="Also the sizes of a container's files.")
+@_FORM
+@_SIZE
 @click.option("--type", "kind", type=click.Choice(["container", "image"]), help="Look only among these.")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @pass_context
 def inspect_command(context: Context, form: str | None, size: bool, kind: str | None, names: tuple[str, ...]) -> Result:
+    return _told(context, names, kind, form, size)
+
+
+@verb("inspect", help="Everything the engine knows about containers, as JSON.")
+@_FORM
+@_SIZE
+@click.argument("containers", nargs=-1, required=True, metavar="CONTAINER...")
+@pass_context
+def container_inspect_command(context: Context, form: str | None, size: bool, containers: tuple[str, ...]) -> Result:
+    return _told(context, containers, "container", form, size)
+
+
+@verb("inspect", help="Everything the engine knows about images, as JSON.")
+@_FORM
+@refused("--platform", why=ONE_PLATFORM)
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@pass_context
+def image_inspect_command(context: Context, form: str | None, images: tuple[str, ...]) -> Result:
+    return _told(context, images, "image", form, size=False)
+
+
+def _told(context: Context, names: tuple[str, ...], kind: str | None, form: str | None, size: bool) -> Result:
     found = [_inspect(context, name, kind, size) for name in names]
     return _formatted(found, form) or Document(found, summary=f"What the engine knows about {', '.join(names)}")
 

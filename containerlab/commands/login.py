@@ -19,6 +19,7 @@ from typing import Any
 import click
 
 from containerlab.commands.context import Context, pass_context
+from containerlab.commands.parsing import verb
 from containerlab.commands.result import Lines, Result
 from containerlab.errors import HostLacks, UsageError
 
@@ -26,7 +27,7 @@ _HUB = "https://index.docker.io/v1/"
 _MOST = 1 << 20
 
 
-@click.command("login", help="Sign in to a registry; without SERVER to Docker Hub.")
+@verb("login", help="Sign in to a registry; without SERVER to Docker Hub.")
 @click.option("-u", "--username", metavar="NAME", help="The account.")
 @click.option("-p", "--password", metavar="SECRET", help="Its password; it stays in your shell's history.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
@@ -57,7 +58,7 @@ def login_command(
     return Lines([str(told.get("Status") or "Login Succeeded")])
 
 
-@click.command("logout", help="Forget the account of a registry; without SERVER that of Docker Hub.")
+@verb("logout", help="Forget the account of a registry; without SERVER that of Docker Hub.")
 @click.argument("server", required=False)
 @pass_context
 def logout_command(context: Context, server: str | None) -> Result:

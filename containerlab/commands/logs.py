@@ -23,6 +23,7 @@ from containerlab.errors import UsageError
 @click.option("--since", type=MOMENT, help="Only from then on: 10m, or 2026-01-31T12:00:00.")
 @click.option("--until", type=MOMENT, help="Only up to then.")
 @click.option("-t", "--timestamps", is_flag=True, help="Put the time before each line.")
+@click.option("--details", is_flag=True, hidden=True)
 @click.argument("container")
 @pass_context
 def logs_command(
@@ -33,6 +34,7 @@ def logs_command(
     since: float | None,
     until: float | None,
     timestamps: bool,
+    details: bool,
 ) -> Result:
     if tail != "all" and not tail.isdecimal():
         raise UsageError(f"--tail {tail}: a number of lines, or all, is expected.")
@@ -42,6 +44,7 @@ def logs_command(
         "follow": int(follow),
         "tail": tail,
         "timestamps": int(timestamps),
+        "details": int(details),
     }
     params.update({key: f"{moment:.9f}" for key, moment in (("since", since), ("until", until)) if moment is not None})
     tty = bool(context.client.api.inspect_container(container)["Config"]["Tty"])

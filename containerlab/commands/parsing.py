@@ -5,7 +5,7 @@ A flag may be told its value (``--rm=false``), and a short option's value may fo
 
 from __future__ import annotations
 
-__all__ = ["Option", "Verb", "content_trust", "options_of", "refused", "refused_flag", "verb"]
+__all__ = ["ONE_PLATFORM", "Always", "Option", "Verb", "content_trust", "options_of", "refused", "refused_flag", "verb"]
 
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -15,6 +15,8 @@ import click
 from containerlab.errors import UsageError
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+
+ONE_PLATFORM = "an image here has one platform, its own"
 
 _TRUE = ("1", "t", "T", "TRUE", "true", "True")  # Go's strconv.ParseBool
 _FALSE = ("0", "f", "F", "FALSE", "false", "False")
@@ -77,20 +79,25 @@ def refused_flag(*names: str, why: str) -> Callable[[_Command], _Command]:
 def _refused(*names: str, why: str, **rest: Any) -> Callable[[_Command], _Command]:
     def refuse(ctx: click.Context, option: click.Parameter, value: Any) -> None:
         if value not in (None, False):
-            raise UsageError(f"{option.opts[-1]} isn't carried out: {why}.")
+            raise UsageError(f"{option.opts[0]} isn't carried out: {why}.")
 
     return click.option(*names, callback=refuse, expose_value=False, hidden=True, **rest)
 
 
-class _Always(click.Option):
-    """A flag of Docker's that says what is so here in any case; ``=false`` is refused."""
+class Always(click.Option):
+    """A flag of Docker's that says what is so here in any case; ``=false`` is refused, with the reason."""
+
+    def __init__(self, *arguments: Any, why: str, **rest: Any) -> None:
+        super().__init__(*arguments, **rest)
+        self.why = why
 
 
 def content_trust(command: _Command) -> _Command:
     """``--disable-content-trust``: Docker's default, and all there is here."""
     return click.option(
-        "--disable-content-trust", cls=_Always, is_flag=True, default=True, expose_value=False, hidden=True
-    )(command)
+        "--disable-content-trust", cls=Always, why="there is no content trust here",
+        is_flag=True, default=True, expose_value=False, hidden=True,
+    )(command)  # fmt: skip
 
 
 class _Reader:
@@ -150,8 +157,8 @@ class _Reader:
         if value not in (*_TRUE, *_FALSE):
             raise UsageError(f"{name}={value}: true or false is expected.")
         on = value in _TRUE
-        if isinstance(option, _Always) and not on:
-            raise UsageError(f"{name}=false isn't carried out: there is no content trust here.")
+        if isinstance(option, Always) and not on:
+            raise UsageError(f"{name}=false isn't carried out: {option.why}.")
         if option.name and option.expose_value and not on:
             self.off.add(option.name)
         elif option.name:

@@ -12,7 +12,7 @@ from containerlab.commands import formats
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.parsing import verb
 from containerlab.commands.result import Column, Lines, Result, Row, Table
-from containerlab.commands.values import pairs
+from containerlab.commands.values import filters
 
 
 def _columns(no_trunc: bool, size: bool) -> list[Column]:
@@ -32,6 +32,8 @@ def _columns(no_trunc: bool, size: bool) -> list[Column]:
         Column("name", "NAMES", "Names"),
         Column("size", "SIZE", "Size", _size, number=True, hidden=not size),
         Column("state", "STATE", "State", hidden=True),
+        Column("created", "CREATED AT", "CreatedAt", formats.moment, hidden=True),
+        Column("volumes", "LOCAL VOLUMES", "LocalVolumes", hidden=True),
         Column("labels", "LABELS", "Labels", _labels, hidden=True),
         Column("networks", "NETWORKS", "Networks", ",".join, hidden=True),
         Column("mounts", "MOUNTS", "Mounts", ",".join, hidden=True),
@@ -61,6 +63,7 @@ def _row(entry: dict[str, Any]) -> Row:
         "size": (entry.get("SizeRw", 0), entry.get("SizeRootFs", 0)) if "SizeRootFs" in entry else None,
         "labels": entry.get("Labels") or {},
         "networks": sorted((entry.get("NetworkSettings") or {}).get("Networks") or {}),
+        "volumes": sum(mount.get("Type") == "volume" for mount in entry.get("Mounts") or []),
         "mounts": [mount.get("Name") or mount.get("Source", "") for mount in entry.get("Mounts") or []],
     }
 
@@ -76,7 +79,7 @@ def _port(port: dict[str, Any]) -> str:
 @click.option("-n", "--last", type=int, default=-1, metavar="N", help="The N newest, in any state.")
 @click.option("-l", "--latest", is_flag=True, help="The newest, in any state.")
 @click.option("-s", "--size", is_flag=True, help="Also the size of the writable layer.")
-@click.option("-f", "--filter", "filters", multiple=True, metavar="K=V", help="As in status=exited, name=web, label=x.")
+@click.option("-f", "--filter", "words", multiple=True, metavar="K=V", help="As in status=exited, name=web, label=x.")
 @click.option(
     "--format", "template", metavar="TEMPLATE", help="One line each, as in '{{.Names}}: {{.Status}}', or json."
 )
@@ -89,18 +92,15 @@ def ps_command(
     last: int,
     latest: bool,
     size: bool,
-    filters: tuple[str, ...],
+    words: tuple[str, ...],
     template: str | None,
     no_trunc: bool,
 ) -> Result:
-    wanted: dict[str, list[str]] = {}
-    for word in filters:
-        for key, value in pairs([word], "--filter").items():
-            wanted.setdefault(key, []).append(value)
-    entries = context.client.api.containers(
-        all=everything, limit=1 if latest else last, size=size, filters=wanted or None
-    )
+    limit = last if last != -1 else 1 if latest else -1
+    entries = context.client.api.containers(all=everything, limit=limit, size=size, filters=filters(words))
     rows = [_row(entry) for entry in entries]
+    if quiet and template:
+        context.output.notice("WARNING: Ignoring custom format, because both --format and --quiet are set.")
     if quiet:
         return Lines([row["id"] if no_trunc else formats.short_id(row["id"]) for row in rows])
     empty = "There are no containers." if everything else "No container is running."

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["BELOW_THE_LINE", "SECTIONS", "invoke", "tree"]
+__all__ = ["BELOW_THE_LINE", "SECTIONS", "invoke", "tree", "verb_of"]
 
+import shlex
 from collections.abc import Sequence
 
 import click
@@ -18,6 +19,7 @@ from containerlab.commands import (
     events,
     exec,
     figures,
+    groups,
     images,
     inspect,
     layers,
@@ -25,14 +27,18 @@ from containerlab.commands import (
     login,
     logs,
     names,
+    pause,
+    port,
     ps,
     run,
     stats,
     transfers,
+    update,
 )
 from containerlab.commands.context import Context
 from containerlab.commands.problems import translate
 from containerlab.commands.result import Lines, Result
+from containerlab.errors import UsageError
 
 SECTIONS: dict[str, list[click.Command]] = {
     "Run a container": [
@@ -42,18 +48,22 @@ SECTIONS: dict[str, list[click.Command]] = {
         exec.exec_command,
         cp.cp_command,
         lifecycle.attach_command,
+        update.update_command,
     ],
     "See what it does": [
         ps.ps_command,
         logs.logs_command,
         figures.top_command,
+        port.port_command,
         stats.stats_command,
         inspect.inspect_command,
         diff.diff_command,
         events.events_command,
         lifecycle.wait_command,
     ],
-    "End it": [
+    "Hold it, end it": [
+        pause.pause_command,
+        pause.unpause_command,
         lifecycle.stop_command,
         lifecycle.kill_command,
         lifecycle.restart_command,
@@ -96,22 +106,26 @@ class _Tree(click.Group):
     """Verbs by section, and ``did you mean`` for one that doesn't exist."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [command.name or "" for commands in SECTIONS.values() for command in commands]
+        return [*self.commands]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         verb = args[0]
         if not verb.startswith("-") and self.get_command(ctx, verb) is None:
-            hint = names.hint(verb, self.commands)
-            raise click.UsageError(" ".join(filter(None, [f"There is no verb {verb!r}.", hint])), ctx)
+            if verb in BELOW_THE_LINE:
+                raise UsageError(f"{verb} is for a terminal, not for a cell.", hint=f"!containerlab {shlex.join(args)}")
+            raise groups.unknown(ctx, verb, groups.ELSEWHERE.get(verb) or names.hint(verb, self.commands))
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        families = {name: command for name, command in self.commands.items() if isinstance(command, groups.Family)}
         width = max(map(len, [*self.commands, *BELOW_THE_LINE]))
         for title, commands in SECTIONS.items():
             with formatter.section(title):
                 formatter.write_dl([((command.name or "").ljust(width), command.help or "") for command in commands])
+        with formatter.section("Groups, as Docker has them"):
+            formatter.write_dl([(name.ljust(width), command.help or "") for name, command in families.items()])
         if ctx.info_name == "containerlab":
             with formatter.section("This host"):
                 formatter.write_dl([(name.ljust(width), text) for name, text in BELOW_THE_LINE.items()])
@@ -129,10 +143,20 @@ def _tree() -> click.Group:
     for commands in SECTIONS.values():
         for command in commands:
             root.add_command(command)
+    for family in groups.families(dict(root.commands)):
+        root.add_command(family)
     return root
 
 
 tree = _tree()
+
+
+def verb_of(words: Sequence[str]) -> str:
+    """The verb of a line by its own name: ``run`` for ``container run``, ``ps`` for ``container ls``."""
+    command: click.Command | None = tree.commands.get(words[0]) if words else None
+    if isinstance(command, groups.Family):
+        command = command.find(words[1]) if len(words) > 1 else None
+    return "" if command is None else command.name or ""
 
 
 def invoke(

@@ -130,6 +130,10 @@ class Table(Result):
         """A row under Docker's field names, for ``--format``."""
         return {column.field: column.text(row[column.key]) for column in self.columns if column.field}
 
+    def _template_fields(self, row: Row) -> dict[str, Any]:
+        """Also ``.Label``, which takes a label's name."""
+        return {**self.fields(row), **({"Label": row["labels"]} if "labels" in row else {})}
+
     def to_dict(self) -> dict[str, Any]:
         return {"rows": self.rows}
 
@@ -166,7 +170,7 @@ class Table(Result):
     def _format_row(self, row: Row) -> str:
         if self.lines in ("json", "{{json .}}"):
             return json.dumps(self.fields(row), ensure_ascii=False)
-        return template.render(self.lines or "", self.fields(row))
+        return template.render(self.lines or "", self._template_fields(row))
 
 
 class Lines(Result):

@@ -19,6 +19,7 @@ from containerlab.commands.problems import ContainerExited, start_failure, trans
 from containerlab.commands.result import Finished, Result, Started
 from containerlab.commands.run_options import RunOptions, container_options, run_options
 from containerlab.commands.run_payload import create_payload, streams
+from containerlab.commands.streams import detach_bytes
 from containerlab.commands.transfers import pull
 from containerlab.errors import ContainerlabError, RegistryError, UsageError
 
@@ -56,6 +57,8 @@ def run(context: Context, options: RunOptions) -> Result:
     """
     rest = shlex.join([options.image, *(options.command or ("sh",))])
     check_input(context, "run", rest, interactive=options.interactive, tty=options.tty, detach=options.detach)
+    if options.detach_keys:
+        detach_bytes(options.detach_keys)
     options.interactive = options.interactive or context.body is not None
     joined = streams(options)
     made = create(context, options)

@@ -165,7 +165,6 @@ _STREAM = click.Choice(["stdin", "stdout", "stderr"], case_sensitive=False)
 _RUN = [
     _client.flag("-d", "--detach", help="Run in the background; give the container's id."),
     _client.one("--detach-keys", metavar="KEYS", help="The keys that go away and leave it running (ctrl-p,ctrl-q)."),
-    _client.flag("--rm", help="Remove the container, and its anonymous volumes, when its program ends."),
     _client.flag("--sig-proxy", default=True, help="Pass signals on (as it is; =false keeps them)."),
     _client.flag(
         "--no-raise", "raising", flag_value=False, default=True,
@@ -173,6 +172,7 @@ _RUN = [
     ),
 ]  # fmt: skip
 _CLIENT: list[_Decorator] = [
+    _client.flag("--rm", help="Remove the container, and its anonymous volumes, when its program ends."),
     _client.one("--name", metavar="NAME", help="Name the container; without it a name is made up."),
     _client.flag("--replace", help="First remove the container that has this --name, running or not."),
     _client.flag("-i", "--interactive", help="Keep the program's standard input open."),
@@ -225,7 +225,7 @@ _FILES = [
     ),
     _files.many("--mount", type=MOUNT, metavar="MOUNT", help="The same, spelled out: type=bind,src=DIR,dst=DIR[,ro]."),
     _files.many("--tmpfs", metavar="DIR[:OPTIONS]", help="An empty folder in memory."),
-    _files.many("--volumes-from", metavar="CONTAINER"),
+    _files.many("--volumes-from", metavar="CONTAINER", help="Mount what this container has mounted."),
     _files.one("--volume-driver"),
     _files.flag("--read-only", help="Make the container's root file system read-only."),
     _files.one("--shm-size", type=values.BYTES, help="Size of /dev/shm (64m)."),

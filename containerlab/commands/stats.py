@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["stats_command"]
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -38,28 +39,54 @@ def _row(identifier: str, name: str, now: dict[str, Any]) -> Row:
     used = _memory_used(now)
     return {
         "id": identifier,
-        "name": name,
+        "asked": name,
+        "name": str(now.get("name") or name).lstrip("/"),
         "cpu_percent": _cpu_percent(now),
         "memory": used,
         "limit": limit,
         "memory_percent": 100.0 * used / limit if limit else 0.0,
+        "net": _net(now),
+        "block": _block(now),
         "pids": int((now.get("pids_stats") or {}).get("current", 0)),
     }
+
+
+def _net(now: dict[str, Any]) -> tuple[int, int]:
+    """Bytes received and sent, over all interfaces."""
+    cards = (now.get("networks") or {}).values()
+    return sum(card.get("rx_bytes", 0) for card in cards), sum(card.get("tx_bytes", 0) for card in cards)
+
+
+def _block(now: dict[str, Any]) -> tuple[int, int]:
+    """Bytes read and written."""
+    entries = (now.get("blkio_stats") or {}).get("io_service_bytes_recursive") or []
+    amounts = {"read": 0, "write": 0}
+    for entry in entries:
+        if entry["op"].lower() in amounts:
+            amounts[entry["op"].lower()] += int(entry["value"])
+    return amounts["read"], amounts["write"]
 
 
 def _percent(amount: float) -> str:
     return f"{amount:.2f}%"
 
 
+def _both(moved: tuple[int, int]) -> str:
+    return " / ".join(formats.size(count) for count in moved)
+
+
 _CLEAR = "\x1b[H\x1b[2J"
 _AT = Column("at", "AT", text=lambda at: f"{at:.1f} s", number=True)
 _STATS = [
     Column("id", "CONTAINER ID", "ID", formats.short_id),
+    Column("asked", "CONTAINER", "Container", hidden=True),
     Column("name", "NAME", "Name"),
     Column("cpu_percent", "CPU %", "CPUPerc", _percent, number=True),
     Column("memory", "MEM USAGE", "MemUsage", formats.size, number=True),
     Column("limit", "LIMIT", "MemLimit", lambda limit: formats.size(limit) if limit else "none", number=True),
     Column("memory_percent", "MEM %", "MemPerc", _percent, number=True),
+    Column("net", "NET I/O", "NetIO", _both, hidden=True),
+    Column("block", "BLOCK I/O", "BlockIO", _both, hidden=True),
     Column("pids", "PIDS", "PIDs", number=True),
 ]
 
@@ -73,6 +100,7 @@ _STATS = [
 @click.option(
     "--format", "template", metavar="TEMPLATE", help="One line each, as in '{{.Name}} {{.MemUsage}}', or json."
 )
+@click.option("--no-trunc", is_flag=True, help="Whole ids.")
 @click.argument("containers", nargs=-1)
 @pass_context
 def stats_command(
@@ -81,14 +109,17 @@ def stats_command(
     no_stream: bool,
     span: float | None,
     template: str | None,
+    no_trunc: bool,
     containers: tuple[str, ...],
 ) -> Result:
+    columns = [replace(_STATS[0], text=str), *_STATS[1:]] if no_trunc else _STATS
+
     def read() -> Table:
         rows = _read(context, containers, everything)
-        return Table(_STATS, rows, empty="No container is running.", lines=template)
+        return Table(columns, rows, empty="No container is running.", lines=template)
 
     if span is not None:
-        return Table([_AT, *_STATS], _series(context, containers, everything, span), lines=template)
+        return Table([_AT, *columns], _series(context, containers, everything, span), lines=template)
     table = read()
     while context.terminal is not None and not no_stream:
         context.output.stdout(f"{_CLEAR}{table}\n".encode())

@@ -73,6 +73,8 @@ def _evaluate(action: str, data: object) -> object:
         raise UsageError(f"--format: {{{{{action}}}}}: {error}.", hint=_HINT) from error
     if len(words) == 1 and words[0].startswith("."):
         return _value(words[0], data)
+    if len(words) == 2 and words[0] == ".Label":
+        return _call("index", _value(words[0], data), words[1:], action)
     if len(words) >= 2 and words[1].startswith("."):
         return _call(words[0], _value(words[1], data), words[2:], action)
     raise UsageError(f"--format can't read {{{{{action}}}}}.", hint=_HINT)

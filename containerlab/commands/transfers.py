@@ -15,6 +15,7 @@ import docker.utils.json_stream
 from containerlab.commands import html
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.output import Silent
+from containerlab.commands.parsing import ONE_PLATFORM, content_trust, refused, verb
 from containerlab.commands.result import Lines, Result
 from containerlab.commands.streams import post
 from containerlab.commands.transfer_log import TransferLog
@@ -126,7 +127,8 @@ def _split(reference: str) -> tuple[str, str]:
     return name, tag
 
 
-@click.command("pull", help="Fetch an image from its registry.")
+@verb("pull", help="Fetch an image from its registry.")
+@content_trust
 @click.option("-a", "--all-tags", is_flag=True, help="Every tag of the repository.")
 @click.option("--platform", metavar="OS/ARCH", help="The image for this platform, as in linux/arm64.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
@@ -139,7 +141,9 @@ def pull_command(context: Context, all_tags: bool, platform: str | None, quiet: 
     return Lines([done.reference]) if quiet else done
 
 
-@click.command("push", help="Send an image to the registry that its name begins with.")
+@verb("push", help="Send an image to the registry that its name begins with.")
+@content_trust
+@refused("--platform", why=ONE_PLATFORM)
 @click.option("-a", "--all-tags", is_flag=True, help="Every tag of the repository.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @click.argument("image", metavar="NAME[:TAG]")

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from containerlab.commands.build import BuildOptions, build, build_options, told
+from containerlab.commands.build import BuildOptions, build, told
+from containerlab.commands.build_options import build_options
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.result import Result
 

@@ -44,7 +44,7 @@ class ContainerMagics(Magics):  # type: ignore[misc]
     def container(self, line: str, cell: str | None = None) -> Result | None:
         """Run a verb; ``%container --help`` lists them. The body of a cell is the program's standard input."""
         words, quiet = _words(line)
-        if cell is not None and (not words or words[0] not in _TAKES_A_BODY):
+        if cell is not None and registry.verb_of(words) not in _TAKES_A_BODY:
             verb = f"%container {words[0]}" if words else "%container"
             raise UsageError(
                 f"{verb} takes no text below its line.",
@@ -68,7 +68,7 @@ class ContainerMagics(Magics):  # type: ignore[misc]
         try:
             result = registry.invoke(words, context, prog=prog, command=command)
         except KeyboardInterrupt:
-            raise Interrupted(prog == "%%dockerfile" or words[0] in _STARTS) from None
+            raise Interrupted(prog == "%%dockerfile" or registry.verb_of(words) in _STARTS) from None
         finally:
             output.flush()
         if quiet or _told_already(result, output):
