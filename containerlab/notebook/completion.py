@@ -8,6 +8,7 @@ from __future__ import annotations
 
 __all__ = ["IDENTIFIER", "complete", "container_matcher"]
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -70,7 +71,24 @@ def _candidates(command: click.Command, words: Sequence[str], word: str, connect
     at = arguments[min(positional, len(arguments) - 1)]
     if positional >= len(arguments) and at.nargs != -1:
         return []
+    if command.name == "cp":
+        return _copy_ends(word, connect)
     return _names(command.name or "", at.name or "", connect)
+
+
+def _copy_ends(word: str, connect: Callable[[], Any]) -> list[str]:
+    """A container up to its colon (a path inside would take a whole archive to list), or a file beside the notebook."""
+    if ":" in word:
+        return []
+    folder, _, start = word.rpartition("/")
+    try:
+        beside = list(os.scandir(folder or ("/" if word.startswith("/") else ".")))
+    except OSError:
+        beside = []
+    above = word[: len(word) - len(start)]
+    files = [f"{above}{entry.name}{'/' if entry.is_dir() else ''}" for entry in beside if entry.name.startswith(start)]
+    shown = sorted(name for name in files if start.startswith(".") or not name[len(above) :].startswith("."))
+    return [*(f"{name}:" for name in _names("cp", "containers", connect) if "/" not in word), *shown]
 
 
 def _walk(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -82,6 +83,18 @@ def test_offers_nothing_where_anything_else_is_meant(line: str) -> None:
 @pytest.mark.parametrize("line", ["x = container r", "%containers r", "print('%container r", "%ls r", "%container"])
 def test_other_lines_are_left_alone(line: str) -> None:
     assert complete(line, Engine) is None
+
+
+def test_cp_offers_containers_up_to_their_colon_and_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "web-page").touch()
+    (tmp_path / "folder/inner").mkdir(parents=True)
+    (tmp_path / ".hidden").touch()
+    monkeypatch.chdir(tmp_path)
+    assert offered("%container cp ") == ["old:", "web-1:", "web-2:", "folder/", "web-page"]
+    assert offered("%container cp -a we") == ["web-1:", "web-2:", "web-page"]
+    assert offered("%container cp web-1:/x folder/") == ["folder/inner/"]
+    assert offered("%container cp web-1:/et") == []
+    assert offered(f"%container cp {tmp_path}/f") == [f"{tmp_path}/folder/"]
 
 
 def test_only_running_containers_are_offered_to_exec(shell: TestingShell) -> None:
