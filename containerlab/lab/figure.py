@@ -33,7 +33,7 @@ class Table:
         """A table whose column heads are ``<th scope=col>`` and whose first cells are ``<th scope=row>``."""
         head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in self.head)
         rows = "".join(self._row(row) for row in self.rows)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        return f'<table class="cl-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
 
     @staticmethod
     def _row(row: Sequence[str]) -> str:
