@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import sys
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -173,10 +174,19 @@ class System:
         users = [container.record.image for container in self._parts.registry]
         images = self._parts.images.list()
         needed = {chain for image in images for chain in image.chain_ids}
+        shares = Counter(chain for image in images for chain in image.chain_ids)
         layers = [layer for layer in self._parts.images.layers.all() if layer.chain_id in needed]
+        sizes = {layer.chain_id: layer.size for layer in layers}
         return {
             "LayersSize": sum(layer.size for layer in layers),
-            "Images": [{**image_view(image), "Containers": users.count(image.id)} for image in images],
+            "Images": [
+                {
+                    **image_view(image),
+                    "Containers": users.count(image.id),
+                    "SharedSize": sum(sizes[chain] for chain in image.chain_ids if shares[chain] > 1),
+                }
+                for image in images
+            ],
         }
 
     def _container_usage(self) -> list[dict[str, Any]]:
