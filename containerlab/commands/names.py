@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["container_names", "hint", "image_names", "near"]
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from typing import Any
 
@@ -26,11 +26,12 @@ def hint(name: str, names: Iterable[str]) -> str:
     return f"Did you mean {words}?"
 
 
-def container_names(client: Any, *, running: bool = False) -> list[str]:
-    """The names of all containers, or of the ``running`` ones."""
+def container_names(client: Any, *, states: Collection[str] = ()) -> list[str]:
+    """The names of all containers, or of those in one of ``states``."""
     return sorted(
         name.lstrip("/")
-        for entry in client.api.containers(all=not running)
+        for entry in client.api.containers(all=True)
+        if not states or entry["State"] in states
         for name in entry["Names"]
         if name.count("/") < 2
     )

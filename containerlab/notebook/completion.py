@@ -25,10 +25,21 @@ from containerlab.notebook.dockerfile import dockerfile_command
 IDENTIFIER = "containerlab"
 
 _LINE = re.compile(r"^\s*(?:[^%=]+=\s*)?%{1,2}(container|dockerfile)\s+(.*)$", re.DOTALL)
-_OF_RUNNING = ("exec", "attach", "stop", "kill", "top", "stats", "wait", "memory")
+_RUNNING = ("running", "paused", "restarting")
+# The states in which a verb has something to do with a container; where none is in one of them, all are offered.
+_STATES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("attach", "kill", "memory", "port", "stats", "stop", "top", "wait"), _RUNNING),
+    **dict.fromkeys(("exec", "pause"), ("running",)),
+    "unpause": ("paused",),
+    "start": ("created", "exited"),
+}
+_OF_CONTAINERS = ("volumes_from", "link")
 _VALUES = {
     "network": ["none", "host"],
     "runtime": ["vm"],
+    "cgroupns": ["private", "host"],
+    "userns": ["host"],
+    "log_driver": ["json-file", "local", "none"],
     "restart": ["no", "always", "unless-stopped", "on-failure"],
     "pid": ["host"],
     "ipc": ["private", "shareable", "none", "host"],
@@ -49,9 +60,11 @@ def complete(before: str, connect: Callable[[], Any]) -> tuple[str, list[str]] |
     word = "" if not words or line.group(2)[-1].isspace() else words.pop()
     command: click.Command | None = dockerfile_command
     if line.group(1) == "container":
-        if not words:
-            return word, _starting(word, registry.tree.list_commands(click.Context(registry.tree)))
-        command = registry.tree.commands.get(words.pop(0))
+        command = registry.tree
+        while isinstance(command, click.Group):
+            if not words:
+                return word, _starting(word, [*command.commands])
+            command = command.get_command(click.Context(command), words.pop(0))
     if command is None:
         return word, []
     return word, _starting(word, _candidates(command, words, word, connect))
@@ -61,7 +74,7 @@ def _candidates(command: click.Command, words: Sequence[str], word: str, connect
     options = {name: option for option in command.params if isinstance(option, click.Option) for name in option.opts}
     pending, positional = _walk(command, words, options)
     if pending is not None:
-        return _values(pending)
+        return _values(pending, connect)
     interspersed = command.context_settings.get("allow_interspersed_args", True)
     if word.startswith("-") and (interspersed or not positional):
         return [name for name, option in options.items() if not option.hidden] + ["--help"]
@@ -117,7 +130,9 @@ def _waiting(text: str, options: dict[str, click.Option]) -> click.Option | None
     return option if option is not None and not option.is_flag and "=" not in text else None
 
 
-def _values(option: click.Option) -> list[str]:
+def _values(option: click.Option, connect: Callable[[], Any]) -> list[str]:
+    if option.name in _OF_CONTAINERS:
+        return _names("", "containers", connect)
     if isinstance(option.type, click.Choice):
         return [str(choice) for choice in option.type.choices]
     return _VALUES.get(option.name or "", [])
@@ -132,8 +147,8 @@ def _names(verb: str, argument: str, connect: Callable[[], Any]) -> list[str]:
         return []
     try:
         client = connect()
-        running = names.container_names(client, running=True) if verb in _OF_RUNNING else []
-        containers = running or (names.container_names(client) if wants_containers else [])
+        some = names.container_names(client, states=_STATES[verb]) if verb in _STATES else []
+        containers = some or (names.container_names(client) if wants_containers else [])
         return [*containers, *(names.image_names(client) if wants_images else [])]
     except (ContainerlabError, docker.errors.DockerException, requests.RequestException):
         return []
