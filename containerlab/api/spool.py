@@ -30,7 +30,7 @@ async def spooled(request: web.Request, folder: Path, *, what: str, most: int) -
         await _fill(request, file, what, most)
         yield file
     finally:
-        file.close()
+        await asyncio.shield(asyncio.to_thread(file.close))  # a large one's blocks take a while to be freed
 
 
 def _file(folder: Path) -> IO[bytes]:

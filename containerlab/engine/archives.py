@@ -58,7 +58,7 @@ class Archives:
             self._parts.tell_image(entry.image, "save")
 
     async def load(self, file: IO[bytes], emit: Emit, *, quiet: bool = False) -> None:
-        """The images of an archive in a real file, in whatever format and compression it is.
+        """The images of an archive in a real file, which is closed, in whatever format and compression it is.
 
         ``emit`` receives Docker's messages: progress unless ``quiet``, and what was loaded. Raises BadArchive,
         InvalidReference, StorageFull; the archive's images are there all or none.
@@ -110,7 +110,8 @@ class Archives:
         def work() -> Image:
             owner, layer = f"load-{time.time_ns()}", None
             try:
-                layer = images.layers.unpack(progress.watch(file), None, Provenance("import"), owner=owner)
+                with file:  # closed before the layer is synced, so that its own bytes never reach the disk
+                    layer = images.layers.unpack(progress.watch(file), None, Provenance("import"), owner=owner)
                 created = rfc3339(time.time_ns())
                 history = History(created=created, comment=message or "Imported from -")
                 made = ImageConfig(

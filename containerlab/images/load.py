@@ -77,26 +77,27 @@ class _DockerManifest(msgspec.Struct):
 def load(
     images: ImageStore, file: IO[bytes], scratch: Path, report: Report, *, limits: Limits | None = None
 ) -> list[Loaded]:
-    """Take in the images of an archive of any compression; ``file`` is a real file, which stays the caller's.
+    """Take in the images of an archive of any compression. ``file`` is a real file, closed once all of it is read: one
+    without a name is never written to the disk then, when the images' layers are.
 
     Raises ``BadArchive`` for whatever isn't as the formats say, ``InvalidReference`` and ``StorageFull``; nothing
     of the archive is kept then. ``report`` may raise to end it.
     """
     owner = f"load-{secrets.token_hex(8)}"
-    with ArchiveFile(file, scratch, limits or Limits()) as archive:
-        candidates = _candidates(archive)
-        if not candidates:
-            raise BadArchive("the archive holds no image")
-        try:
+    candidates: list[_Candidate] = []
+    try:
+        with file, ArchiveFile(file, scratch, limits or Limits()) as archive:
+            candidates = _candidates(archive)
+            if not candidates:
+                raise BadArchive("the archive holds no image")
             for candidate in candidates:
                 _unpack(images, archive, candidate, owner, report)
-            done = [_register(images, candidate) for candidate in candidates]
-        finally:
-            images.layers.unpin(owner)
-            for candidate in candidates:
-                if candidate.made and candidate.chain is not None and images.layers.has(candidate.chain):
-                    images.layers.remove(candidate.chain)  # as far as no image needs it
-    return done
+        return [_register(images, candidate) for candidate in candidates]
+    finally:
+        images.layers.unpin(owner)
+        for candidate in candidates:
+            if candidate.made and candidate.chain is not None and images.layers.has(candidate.chain):
+                images.layers.remove(candidate.chain)  # as far as no image needs it
 
 
 def _unpack(images: ImageStore, archive: ArchiveFile, candidate: _Candidate, owner: str, report: Report) -> None:

@@ -30,6 +30,8 @@ base = b"".join([
 first = store.layers.unpack(io.BytesIO(base), None)
 hiding = header(b"opt/.wh..wh..opq", b"0") + header(b"etc/.wh.passwd", b"0")
 second = store.layers.unpack(io.BytesIO(hiding), first.chain_id)
+original = io.BytesIO()
+store.layers.tar(first.chain_id, original)
 upper = folder / "upper"
 upper.mkdir()
 with store.layers.mounted(second.chain_id, upper, volatile=True) as fd:
@@ -43,6 +45,11 @@ with store.layers.mounted(second.chain_id, upper, volatile=True) as fd:
 third = store.layers.commit(upper, second.chain_id)
 out = io.BytesIO()
 store.layers.tar(third.chain_id, out)
+seen["same"] = original.getvalue() == base
+upper.mkdir()
+(upper / "more").write_text("of a container")
+with store.layers.mounted(third.chain_id, top=upper) as fd:
+    seen["above"] = sorted(os.listdir(fd))
 seen["committed"] = tarfile.open(fileobj=io.BytesIO(out.getvalue())).getnames()
 seen["squashed"] = [layer.squashed for layer in store.layers.chain(third.chain_id)]
 seen["problems"] = store.check()
@@ -70,6 +77,8 @@ def test_store_in_a_user_namespace_with_one_id(unshare: list[str], store_folder:
     assert seen["owner"] == [0, 0, 0o4755]
     assert seen["top"] == ["etc", "opt", "su"]  # and no device
     assert seen["committed"] == ["opt", ".wh.su", "opt/.wh..wh..opq"]
+    assert seen["same"]  # owners, devices and all, though nothing of them is on the disk
+    assert seen["above"] == ["etc", "more", "opt"]
     assert seen["squashed"] == [True, True, True]
     assert seen["problems"] == []
     assert seen["removed"] == 3
