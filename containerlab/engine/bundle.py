@@ -7,6 +7,7 @@ options of ``ContainerConfig`` and ``HostConfig`` on it.
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -89,17 +90,21 @@ def build_spec(request: BundleRequest) -> Spec:
 
 def write_files(request: BundleRequest, spec: Spec) -> None:
     """Make the bundle's folder; nothing is fsynced, a folder without its row is swept at the next start."""
-    folder = request.folder
-    folder.mkdir(mode=0o710)
-    for name in ("upper", "work"):
-        (folder / name).mkdir(mode=0o755 if name == "upper" else 0o700)
-    (folder / "config.json").write_text(json.dumps(spec), encoding="utf-8")
+    folder = str(request.folder)
+    for path, mode in ((folder, 0o710), (f"{folder}/upper", 0o755), (f"{folder}/work", 0o700)):
+        os.mkdir(path, mode)  # noqa: PTH102  every create comes by here
+    _write(f"{folder}/config.json", json.dumps(spec))
     if request.names is not None:
         return
     name = hostname_of(request.container_id, request.config, request.host)
-    hosts, resolv = _hosts(request.host), _resolv(request.host)
-    for file, text in (("hostname", f"{name}\n"), ("hosts", hosts), ("resolv.conf", resolv)):
-        (folder / file).write_text(text, encoding="utf-8")
+    _write(f"{folder}/hostname", f"{name}\n")
+    _write(f"{folder}/hosts", _hosts(request.host))
+    _write(f"{folder}/resolv.conf", _resolv(request.host))
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "xb", buffering=0) as file:
+        file.write(text.encode())
 
 
 def _annotations(request: BundleRequest) -> dict[str, str]:

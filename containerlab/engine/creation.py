@@ -49,7 +49,9 @@ class Creation:
             raise InvalidParameter("Config cannot be empty in order to create a container: no image is named")
         warnings = check_request(asked, host, networking)
         check_joined(self._parts, asked, host)
-        image = await asyncio.to_thread(self._parts.images.resolve, asked.image)
+        image = self._parts.images.lookup(asked.image)
+        if image is None:  # to be made from this host, or not there
+            image = await asyncio.to_thread(self._parts.images.resolve, asked.image)
         config = merge(asked, image_config(image))
         container_id = names.new_id()
         taken = self._parts.registry.taken

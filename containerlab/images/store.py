@@ -124,6 +124,13 @@ class ImageStore:
             raise NoSuchImage(reference.familiar() if reference else name, hint=self.near(name))
         return found
 
+    def lookup(self, name: str) -> Image | None:
+        """By reference alone, and nothing is made: the answer takes microseconds."""
+        try:
+            return self._by_reference(Reference.parse(name))
+        except InvalidReference:
+            return None
+
     def _by_reference(self, reference: Reference) -> Image | None:
         if reference.digest:
             named = self.kept.find(reference.name(), reference.digest)

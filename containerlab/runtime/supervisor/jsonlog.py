@@ -118,8 +118,9 @@ class JsonLog:
         self.generation = 0
         self.lost = 0
         self.pending: dict[str, bytes] = {}
-        self._fd = self._open(0)
-        self.size = os.fstat(self._fd).st_size
+        self._fd = -1
+        """Opened by the first record: a program that prints nothing costs no file, whose removal takes milliseconds."""
+        self.size = 0
 
     def _open(self, flags: int) -> int:
         return os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | flags, 0o640)
@@ -158,6 +159,9 @@ class JsonLog:
     def _put(self, out: bytes) -> None:
         written = 0
         try:
+            if self._fd < 0:
+                self._fd = self._open(0)
+                self.size = os.fstat(self._fd).st_size
             while written < len(out):
                 written += os.write(self._fd, memoryview(out)[written:] if written else out)
         except OSError as error:
@@ -171,6 +175,8 @@ class JsonLog:
             print(f"log {self.path}: {error.strerror}; records are lost", file=sys.stderr, flush=True)
         self.lost += 1
         self.size += kept
+        if self._fd < 0:
+            return
         try:
             os.ftruncate(self._fd, self.size)
         except OSError:
@@ -202,4 +208,5 @@ class JsonLog:
 
     def close(self) -> None:
         self.flush()
-        os.close(self._fd)
+        if self._fd >= 0:
+            os.close(self._fd)
