@@ -20,6 +20,7 @@ import pytest
 
 from containerlab.runtime.client import SupervisorClient
 from containerlab.runtime.spec import default_process, default_spec
+from tests.groups import groups
 from tests.supervisor import end_supervisor, start_supervisor
 
 LIMIT = 30
@@ -229,7 +230,7 @@ class Stream:
 
 
 def _remove_groups(name: str) -> None:
-    for path in Path("/sys/fs/cgroup").glob(f"**/{name}"):
+    for path in groups(name):
         with contextlib.suppress(OSError):
             path.rmdir()
 

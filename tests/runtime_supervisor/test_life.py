@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from containerlab.runtime.client import SupervisorClient, SupervisorError
+from tests.groups import groups
 
 if TYPE_CHECKING:
     from conftest import Lab
@@ -199,7 +200,7 @@ def test_two_hundred_lives_leave_no_descriptor_process_or_cgroup(lab: Lab) -> No
                 assert (await client.run("true", log=True))[0] == 0
                 client.events.clear()
             assert _belongings(lab.pid) == before
-            groups = {path.name for path in Path("/sys/fs/cgroup").glob("**/cltest-*")}
+            groups = {path.name for path in groups("cltest-*")}
             assert not groups & set(lab.names)
 
     asyncio.run(body())
