@@ -200,8 +200,8 @@ def test_two_hundred_lives_leave_no_descriptor_process_or_cgroup(lab: Lab) -> No
                 assert (await client.run("true", log=True))[0] == 0
                 client.events.clear()
             assert _belongings(lab.pid) == before
-            groups = {path.name for path in groups("cltest-*")}
-            assert not groups & set(lab.names)
+            left = {path.name for path in groups("cltest-*")}
+            assert not left & set(lab.names)
 
     asyncio.run(body())
 
