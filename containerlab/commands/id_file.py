@@ -6,13 +6,13 @@ __all__ = ["IdFile"]
 
 from pathlib import Path
 
-from containerlab.errors import UsageError
+from containerlab.errors import Conflict
 
 
 class IdFile:
     """A new file that is taken before the engine is asked, and removed again when nothing was made.
 
-    As docker/cli ``container/create.go``. Without a path it does nothing. Raises UsageError for a path that is taken.
+    As docker/cli ``container/create.go``. Without a path it does nothing. Raises Conflict for a path that is taken.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -24,7 +24,7 @@ class IdFile:
             try:
                 self._path.touch(exist_ok=False)
             except FileExistsError:
-                raise UsageError(
+                raise Conflict(
                     f"container ID file found, make sure the other container isn't running or delete {self._path}"
                 ) from None
         return self

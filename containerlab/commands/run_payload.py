@@ -77,7 +77,6 @@ def _program(options: RunOptions, variable: Callable[[str], str]) -> Payload:
         "User": options.user,
         "Hostname": options.hostname,
         "Domainname": options.domainname,
-        "MacAddress": options.mac_address,
         "Tty": options.tty,
         "OpenStdin": options.interactive,
         "StdinOnce": options.interactive and "stdin" in joined,
@@ -90,12 +89,12 @@ def _program(options: RunOptions, variable: Callable[[str], str]) -> Payload:
 
 
 def streams(options: RunOptions) -> tuple[str, ...]:
-    """The streams to be joined: those of ``-a``; else stdout, stderr and, with ``-i``, stdin. Raises UsageError."""
+    """The streams to be joined: those of ``-a``, else stdout and stderr; with ``-i`` stdin too. Raises UsageError."""
     if options.attach and options.detach:
         raise UsageError("conflicting options: cannot specify both --attach and --detach")
     if options.detach:
         return ()
-    return options.attach or (("stdin",) if options.interactive else ()) + ("stdout", "stderr")
+    return (("stdin",) if options.interactive else ()) + (options.attach or ("stdout", "stderr"))
 
 
 def _health(options: RunOptions) -> Payload | None:

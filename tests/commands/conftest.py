@@ -13,9 +13,9 @@ from containerlab.commands.build_steps import BuildLog
 from containerlab.commands.context import Context
 from containerlab.commands.registry import invoke
 from containerlab.commands.transfer_log import TransferLog
-from tests.clients.conftest import client, host, name
+from tests.clients.conftest import client, host, name, store
 
-__all__ = ["client", "host", "name"]
+__all__ = ["client", "host", "name", "store"]
 
 
 class Kept:

@@ -104,7 +104,7 @@ CASES: list[tuple[str, list[str], Any]] = [
         ["-i", "-a", "stdin", "-a", "stderr"],
         {"OpenStdin": True, "StdinOnce": True, "AttachStdin": True, "AttachStdout": False, "AttachStderr": True},
     ),
-    ("attach", ["-i", "-a", "stdout"], {"OpenStdin": True, "StdinOnce": False, "AttachStdin": False}),
+    ("attach", ["-i", "-a", "stdout"], {"OpenStdin": True, "AttachStdin": True, "AttachStderr": False}),
     ("cidfile", ["--cidfile", "id"], {"HostConfig": {"ContainerIDFile": "id"}}),
     ("annotation", ["--annotation", "a=b"], {"HostConfig": {"Annotations": {"a": "b"}}}),
     ("health_cmd", ["--health-cmd", "test -e /ok"], {"Healthcheck": {"Test": ["CMD-SHELL", "test -e /ok"]}}),
@@ -206,7 +206,7 @@ CASES: list[tuple[str, list[str], Any]] = [
     (
         "mac_address",
         ["--mac-address", "2:0:0:0:0:1"],
-        {"MacAddress": "2:0:0:0:0:1", "NetworkingConfig": joined("default", MacAddress="2:0:0:0:0:1")},
+        {"NetworkingConfig": joined("default", MacAddress="2:0:0:0:0:1")},
     ),
     (
         "network_alias",
