@@ -98,8 +98,11 @@ class DiskUsage(Result):
         return {name: table.rows for name, table in self.tables.items()}
 
     def fields(self) -> dict[str, Any]:
-        """Under the names of ``--format``."""
-        return {name: [table.fields(row) for row in table.rows] for name, table in self.tables.items()}
+        """Under the names of ``--format``, ids whole."""
+        return {
+            name: [{**table.fields(row), **({"ID": row["id"]} if "id" in row else {})} for row in table.rows]
+            for name, table in self.tables.items()
+        }
 
     def __str__(self) -> str:
         return "\n\n".join(f"{self.titles[name]}\n\n{table}" for name, table in self.tables.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 import tarfile
@@ -15,7 +16,7 @@ import pytest
 from containerlab.commands.build import BuildOptions, build
 from containerlab.commands.context import Context
 from containerlab.commands.registry import invoke
-from containerlab.errors import HostLacks, NoSuchContainer, StartFailed
+from containerlab.errors import Conflict, ContainerlabError, HostLacks, NoSuchContainer, StartFailed
 from tests.commands.conftest import Kept
 from tests.dockerd import running_dockerd
 
@@ -88,3 +89,86 @@ def test_what_docker_has_no_route_for_is_one_error(docker_verb: Verb) -> None:
         with pytest.raises(HostLacks, match="not the kit's own"):
             docker_verb(line)
     docker_verb("rm -f web")
+
+
+@pytest.fixture
+def docker_cli(dockerd: docker.DockerClient, tmp_path: Path) -> Callable[[str], str]:
+    """What Docker's own command line prints, on the same daemon."""
+    socket_path = dockerd.api.get_adapter(dockerd.api.base_url).socket_path
+
+    def run(line: str, stdin: str = "") -> str:
+        return subprocess.run(
+            ["docker", *shlex.split(line)], input=stdin, capture_output=True, text=True, check=True, timeout=30,
+            env={"PATH": "/usr/local/bin:/usr/bin:/bin", "DOCKER_HOST": f"unix://{socket_path}", "HOME": str(tmp_path)},
+        ).stdout  # fmt: skip
+
+    return run
+
+
+def test_pause_update_and_port(docker_verb: Verb) -> None:
+    docker_verb(f"{RUN} -d --name web lab/busybox sleep 100")
+    try:
+        assert docker_verb("pause web").lines == ["web"]
+        with pytest.raises(Conflict, match="is already paused"):
+            docker_verb("pause web")
+        assert docker_verb("unpause web").lines == ["web"]
+        assert docker_verb("update --pids-limit 50 web").lines == ["web"]
+        with pytest.raises(ContainerlabError, match="Conflicting options: Nano CPUs and CPU Period cannot both be set"):
+            docker_verb("update --cpus 1 --cpu-period 5000 web")
+    finally:
+        docker_verb("rm -f web")
+
+
+def test_df_and_prune_tell_what_docker_tells(docker_verb: Verb, docker_cli: Callable[..., str], output: Kept) -> None:
+    docker_verb(f"{RUN} -d --name web -v /data lab/busybox sleep 100")
+    docker_verb("create --network none --name ended lab/busybox true")
+    try:
+        for form in ("{{.Type}}|{{.TotalCount}}|{{.Active}}|{{.Size}}|{{.Reclaimable}}", "json"):
+            ours = str(docker_verb(f"system df --format '{form}'")).splitlines()
+            theirs = docker_cli(f"system df --format '{form}'").splitlines()
+            read = json.loads if form == "json" else str
+            assert [read(line) for line in ours] == [read(line) for line in theirs]
+        ours = json.loads(str(docker_verb("system df -v --format json")))
+        theirs = json.loads(docker_cli("system df -v --format json"))
+        for kind, keys in (
+            ("Images", ("ID", "Repository", "Tag", "Size", "SharedSize", "UniqueSize", "Containers")),
+            ("Containers", ("ID", "Image", "Command", "LocalVolumes", "Names")),
+            ("Volumes", ("Name", "Links", "Size")),
+        ):
+            told = [[[row[key] for key in keys] for row in side[kind]] for side in (ours, theirs)]
+            assert told[0] == told[1]
+        for line in (
+            "container prune",
+            "image prune",
+            "image prune -a",
+            "system prune",
+            "system prune -a --filter label=x",
+        ):
+            output.out = b""
+            docker_verb(line)
+            assert output.out.decode().strip() == docker_cli(line, "n\n").strip()
+        assert str(docker_verb("container prune -f --filter label=x")) == docker_cli(
+            "container prune -f --filter label=x"
+        ).rstrip("\n")
+        assert len(docker_verb("system prune -f").containers) == 1
+    finally:
+        docker_verb("rm -fv web ended")
+
+
+def test_ps_and_images_have_dockers_fields(docker_verb: Verb, docker_cli: Callable[..., str]) -> None:
+    docker_verb(f"{RUN} -d --name web --label a.b=c -v /data lab/busybox sleep 100")
+    try:
+        for line in (
+            "ps -a --format '{{.ID}} {{.Names}} {{.Image}} {{.Command}} {{.CreatedAt}} {{.State}} {{.Networks}}'",
+            "ps --no-trunc --format '{{.ID}} {{.Label \"a.b\"}} {{.LocalVolumes}} {{.Ports}}'",
+            "ps -l -q",
+            "images --format '{{.ID}} {{.Repository}} {{.Tag}} {{.Digest}} {{.Size}} {{.CreatedAt}}'",
+            "images -q --format '{{.Repository}}'",
+            "inspect --type container -f '{{.Name}} {{.State.Status}}' web",
+            "container inspect -s -f '{{.SizeRw}}' web",
+            "image inspect -f '{{.Id}}' lab/busybox",
+            "port web",
+        ):
+            assert str(docker_verb(line)) == docker_cli(line).rstrip("\n"), line
+    finally:
+        docker_verb("rm -fv web")
