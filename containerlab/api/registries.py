@@ -13,6 +13,7 @@ from containerlab.api.keys import Routes, engine_of
 from containerlab.api.lifetime import ends_with_client
 from containerlab.api.requests import json_body, text
 from containerlab.api.streams import json_answer, message_stream
+from containerlab.images import Reference
 
 if TYPE_CHECKING:
     from containerlab.images.registry import Credentials, Platform
@@ -67,7 +68,14 @@ async def _auth(request: web.Request) -> web.Response:
     return json_answer({"Status": "Login Succeeded", "IdentityToken": ""})
 
 
+async def _distribution(request: web.Request) -> web.Response:
+    """What a registry has under a name: its descriptor and platforms."""
+    reference = Reference.parse(request.match_info["name"])
+    return json_answer(await engine_of(request).images.transfers.look_up(reference, account(request)))
+
+
 ROUTES: Routes = (
+    ("GET", "/distribution/{name:.+}/json", _distribution),
     ("POST", "/images/{name:.+}/push", _push),
     ("POST", "/auth", _auth),
 )

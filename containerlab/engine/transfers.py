@@ -66,6 +66,15 @@ class Transfers:
         hosts = self.place().hosts
         await _in_thread(lambda stop: registry.log_in(hosts, credentials, stop))
 
+    async def look_up(self, reference: Reference, credentials: Credentials | None = None) -> dict[str, Any]:
+        """What the registry has under a name. Raises NotInRegistry, RegistryError."""
+        from containerlab.images import registry
+
+        place, who = self.place(), credentials or registry.ANONYMOUS
+        return await _in_thread(
+            lambda stop: registry.look_up(place, reference, registry.Asked(lambda message: None, stop, who))
+        )
+
     def place(self) -> Place:
         """The store and the registries that the settings name."""
         if self._place is None:

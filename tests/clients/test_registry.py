@@ -189,6 +189,19 @@ def test_docker_py_pushes_and_pulls(client, repository):
     assert [one.id for one in client.images.pull(repository, all_tags=True)] == [image.id]
 
 
+def test_docker_py_looks_at_what_the_registry_has(client, repository):
+    client.containers.run(IMAGE, "true", remove=True)
+    image = client.images.get(IMAGE)
+    image.tag(repository, "1")
+    [aux] = [m["aux"] for m in client.images.push(repository, "1", stream=True, decode=True) if "aux" in m]
+    found = client.images.get_registry_data(f"{repository}:1")
+    assert found.id == aux["Digest"]
+    assert found.attrs["Descriptor"]["size"] == aux["Size"]
+    assert found.has_platform(f"{image.attrs['Os']}/{image.attrs['Architecture']}")
+    with pytest.raises(docker.errors.NotFound):
+        client.images.get_registry_data(f"{repository}:nothing")
+
+
 def test_docker_py_knows_what_is_not_there(client, repository):
     with pytest.raises(docker.errors.NotFound, match="manifest unknown"):
         client.images.pull(repository, "nothing")

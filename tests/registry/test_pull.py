@@ -188,6 +188,13 @@ def test_what_nobody_came_back_for_is_swept(fake: FakeRegistry, site: Site, made
     assert list((site.folder / "downloads").iterdir()) == []
 
 
+def test_a_cut_config_is_asked_for_again(fake: FakeRegistry, site: Site, made: Made) -> None:
+    fake.put(made)
+    fake.cuts = [10]
+    assert site.pull(f"{fake.host}/app:1").image.id == made.id
+    assert len(fake.requests(made.id)) == 2
+
+
 def test_a_server_that_fails_in_passing_is_asked_again(fake: FakeRegistry, site: Site, made: Made) -> None:
     fake.put(made)
     failures = [503, 500]

@@ -11,6 +11,7 @@ import hashlib
 import platform as host
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -157,6 +158,10 @@ class Document:
             raise NotInRegistry(f"no matching manifest for {wanted} in the manifest list entries")
         _check(best.digest, best.size)
         return best
+
+    def platforms(self) -> list[dict[str, Any]]:
+        """What an index's images are made for."""
+        return [entry.platform for entry in self._index().manifests if entry.platform]
 
     def manifest(self) -> Manifest:
         """The image's own manifest, checked. Raises RegistryError."""

@@ -30,7 +30,7 @@ from containerlab.images.registry.progress import Progress, Tell, short
 from containerlab.images.registry.stop import Stop
 from containerlab.images.store import Image
 
-__all__ = ["Asked", "Pulled", "pull", "pull_all"]
+__all__ = ["Asked", "Pulled", "at_each", "pull", "pull_all"]
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ def pull(place: Place, reference: Reference, asked: Asked) -> Pulled:
     """
     if reference.digest and DIGEST.fullmatch(reference.digest) is None:
         raise InvalidReference("unsupported digest algorithm", hint="images are pulled by sha256 digests")
-    return _at_each(place, reference, asked, lambda repository: _Pull(place, repository, reference, asked).run())
+    return at_each(place, reference, asked, lambda repository: _Pull(place, repository, reference, asked).run())
 
 
 def pull_all(place: Place, reference: Reference, asked: Asked) -> list[Pulled]:
@@ -73,10 +73,10 @@ def pull_all(place: Place, reference: Reference, asked: Asked) -> list[Pulled]:
         tags = repository.tags()
         return [_Pull(place, repository, reference.with_tag(tag), asked).run() for tag in tags]
 
-    return _at_each(place, reference, asked, work)
+    return at_each(place, reference, asked, work)
 
 
-def _at_each(place: Place, reference: Reference, asked: Asked, work: Callable[[Repository], T]) -> T:
+def at_each(place: Place, reference: Reference, asked: Asked, work: Callable[[Repository], T]) -> T:
     """At the mirrors first, then at the registry itself, whose failure is the one that is told."""
     endpoints = place.hosts.pull_from(reference.domain)
     for endpoint in endpoints:

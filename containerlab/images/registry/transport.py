@@ -65,6 +65,8 @@ class Response:
             raise Unreachable(f"the connection was lost: {_why(error)}", transient=True) from error
         if len(data) > most:
             raise RegistryError(f"the registry's answer to {self.url} is larger than {most} bytes")
+        if self._answer.length:
+            raise Unreachable("the connection was lost: the registry ended its answer early", transient=True)
         return data
 
     def close(self) -> None:
