@@ -8,8 +8,8 @@ from containerlab.build.dockerfile import Dockerfile, Instruction, parse_trigger
 from containerlab.build.dockerfile.instructions import From
 from containerlab.build.dockerfile.words import WordError, expand
 from containerlab.build.options import BuildOptions, host_architecture
+from containerlab.build.refused import refuse_unsupported
 from containerlab.build.scratch import in_thread
-from containerlab.build.unsupported import refuse_unsupported
 from containerlab.errors import NoSuchImage
 from containerlab.images import Image, ImageConfig, ImageStore, Reference
 
@@ -63,12 +63,11 @@ def base_config(image: Image | None) -> ImageConfig:
     return image.config if image is not None else ImageConfig(architecture=host_architecture())
 
 
-def triggers_of(image: Image | None, name: str) -> list[Instruction]:
-    """The base image's ONBUILD instructions. Raises DockerfileError for one that isn't executed yet."""
-    texts = (image.config.config.OnBuild or []) if image is not None else []
+def triggers_of(texts: list[str], name: str, *, host_network: bool) -> list[Instruction]:
+    """The ONBUILD instructions of the image or stage ``name``. Raises DockerfileError for one that is refused."""
     triggers = [parse_trigger(text, name) for text in texts]
     for trigger in triggers:
-        refuse_unsupported(trigger)
+        refuse_unsupported(trigger, host_network=host_network)
     return triggers
 
 

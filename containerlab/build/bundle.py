@@ -11,11 +11,14 @@ import os
 import posixpath
 import socket
 import stat
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from containerlab.build.options import BuildOptions
+from containerlab.build.run_mounts import Staged
 from containerlab.images import LayerStore
 from containerlab.runtime import capabilities
 from containerlab.runtime.cgroups import driver
@@ -55,17 +58,21 @@ class RunRequest:
     script: tuple[str, str] | None
     options: BuildOptions
     seccomp_cache: Path
+    staged: Staged = field(default_factory=Staged)
+    reproducible: bool = False
 
     @property
     def hostname(self) -> str:
-        """As ``docker run``: the host's name with its network, else the short id."""
+        """As ``docker run``: the host's name with its network, else the short id; always the same when reproducible."""
+        if self.reproducible:
+            return "build"
         return socket.gethostname() if self.network == "host" else self.container[:12]
 
 
 def write_bundle(request: RunRequest, layers: LayerStore, folder: Path) -> Path:
     """Fill ``folder``; gives the overlay's upper directory."""
-    upper, work, init = folder / "upper", folder / "work", folder / "init"
-    for each in (upper, work, init):
+    upper, work, init = folder / "upper", folder / "work", folder / "points" / "init"
+    for each in (upper, work, init.parent, init):
         each.mkdir(mode=0o755)
     _write_host_files(request, folder)
     spec = default_spec(
@@ -84,9 +91,11 @@ def write_bundle(request: RunRequest, layers: LayerStore, folder: Path) -> Path:
         script.write_text(text, encoding="utf-8", errors="surrogateescape")
         script.chmod(0o755)
         spec["mounts"].append(_bind(script, f"{HEREDOC_FOLDER}/{name}", "ro"))
+    spec["mounts"] += request.staged.mounts
     _restrict(spec, request)
     lower = layers.lower(request.chain_id)
-    if _make_mount_points(layers, request.chain_id, init):
+    made = _make_mount_points(layers, request.chain_id, init)
+    if _make_places(layers, request, init) or made:
         lower.insert(0, os.path.relpath(init, layers.folder))
     spec["annotations"]["containerlab.overlay"] = json.dumps(
         {"layers": str(layers.folder), "lower": lower, "upper": str(upper), "work": str(work), "volatile": True}
@@ -165,6 +174,40 @@ def _make_mount_points(layers: LayerStore, chain_id: str | None, init: Path) -> 
                 # Something in the way that is no directory: mounting will say so, in the kernel's words.
                 continue
     return made
+
+
+def _make_places(layers: LayerStore, request: RunRequest, init: Path) -> bool:
+    """The same for what ``--mount`` names: the image's own links decide where that is. Raises OSError."""
+    if not request.staged.points:
+        return False
+    with layers.mounted(request.chain_id, init, volatile=True) as view:
+        root = Root(view)
+        for path, is_directory in request.staged.points:
+            with _time_kept(root, path):
+                os.close(root.ensure_directory(path) if is_directory else root.ensure_file(path))
+    with os.scandir(init) as entries:
+        return next(entries, None) is not None
+
+
+@contextmanager
+def _time_kept(root: Root, path: str) -> Iterator[None]:
+    """The nearest directory that is there keeps its time while something is made in it."""
+    above, status = path, None
+    while status is None:
+        above = posixpath.dirname(above)
+        try:
+            fd = root.open(above)
+        except FileNotFoundError:
+            continue
+        status = os.fstat(fd)
+        os.close(fd)
+    yield
+    fd = root.open(above)
+    try:
+        if os.fstat(fd).st_mtime_ns != status.st_mtime_ns:
+            os.utime(f"/proc/self/fd/{fd}", ns=(status.st_atime_ns, status.st_mtime_ns))
+    finally:
+        os.close(fd)
 
 
 def _make_point(root: Root, init: Path, path: str, *, is_directory: bool) -> None:

@@ -1,6 +1,7 @@
 """A build's context: the only files that COPY and ADD can read, without those that ``.dockerignore`` leaves out.
 
-Digests cover names, modes and contents, never times or owners: those differ between two copies of one folder.
+The root of a stage or an image is read by the same means; there nothing is ignored, and owners count. Digests cover
+names, modes and contents, never times: those differ between two copies of one folder.
 """
 
 from __future__ import annotations
@@ -8,10 +9,11 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 
+from containerlab.build.digests import FileDigests, Known
 from containerlab.build.dockerfile.parser import MAX_BYTES
 from containerlab.build.dockerignore import Dockerignore
 from containerlab.build.glob import compile_pattern, has_wildcard, unescape
@@ -22,17 +24,25 @@ from containerlab.images.attributes import squashed_owner
 from containerlab.images.compression import ByteSource
 from containerlab.runtime.inroot import Root
 
-__all__ = ["Context", "Entry", "OutsideContext"]
+__all__ = ["NOTHING", "Context", "Entry", "OutsideContext"]
+
+NOTHING = Dockerignore()
+"""Leaves nothing out."""
 
 
 class Context:
     """Use as a context manager, or ``close`` it: a context that came as a tar has a folder to remove."""
 
-    def __init__(self, root_fd: int, folder: Path | None = None) -> None:
-        self._root, self._folder = root_fd, folder
-        self._tree = Tree(root_fd)
-        self._ignore = Dockerignore()
-        self._digests: dict[str, str] = {}
+    def __init__(
+        self, root_fd: int, folder: Path | None = None, *, is_root: bool = False, path: Path | None = None
+    ) -> None:
+        self._root, self._folder, self._path = root_fd, folder, path
+        self._tree = Tree(root_fd, is_root=is_root)
+        self._ignore = NOTHING
+        self._digests: dict[tuple[str, Dockerignore], str] = {}
+        self._walks: dict[tuple[str, Dockerignore], list[Entry]] = {}
+        self._known = Known()
+        self.is_root = is_root
 
     @classmethod
     def from_tar(cls, stream: ByteSource, scratch: Path) -> Context:
@@ -56,7 +66,7 @@ class Context:
     def from_directory(cls, path: Path) -> Context:
         """A folder of this host, read where it lies. Raises InvalidParameter when it isn't a directory."""
         try:
-            return cls(_open_directory(path))
+            return cls(_open_directory(path), path=path)
         except OSError as error:
             raise InvalidParameter(f"the build context {path} can't be read: {error.strerror}") from None
 
@@ -75,6 +85,27 @@ class Context:
             self._root = -1
         if self._folder is not None:
             _remove(self._folder)
+
+    @property
+    def root_fd(self) -> int:
+        """The open directory; it stays the context's."""
+        return self._root
+
+    @property
+    def hides_files(self) -> bool:
+        """Is there anything that ``.dockerignore`` may leave out?"""
+        return not self._ignore.is_empty
+
+    # -- digests that are known from before -------------------------------------------------------------
+
+    def recall(self, digests: FileDigests) -> None:
+        """Spare the files of a folder of this host whose digests are known from an earlier build."""
+        if self._path is not None:
+            self._known = digests.load(f"{os.fstat(self._root).st_dev}:{self._path.resolve()}")
+
+    def remember(self, digests: FileDigests) -> None:
+        """Keep what was learnt for the next build."""
+        digests.save(self._known)
 
     # -- the build's own two files ------------------------------------------------------------------
 
@@ -105,52 +136,77 @@ class Context:
 
     # -- finding ----------------------------------------------------------------------------------------
 
-    def find(self, pattern: str) -> list[tuple[str, Entry]]:
-        """What a source of COPY or ADD names: (name as asked, entry with links followed). Never none.
+    def find(self, pattern: str, *, parents: bool = False, without: Dockerignore = NOTHING) -> list[tuple[str, Entry]]:
+        """What a source of COPY or ADD names: (name in the destination, entry with links followed). Never none.
 
-        Raises NotFound, OutsideContext, and ValueError for a pattern that breaks the grammar.
+        With ``parents`` the name is the whole path, or what follows ``/./`` in the pattern, and ``**`` stands for any
+        directories. Raises NotFound, OutsideContext, and ValueError for a pattern that breaks the grammar.
         """
-        refuse_outside(pattern)
+        if not self.is_root:
+            refuse_outside(pattern)
         parts = [part for part in pattern.split("/") if part not in ("", ".")]
+        pivot = len([part for part in pattern.partition("/./")[0].split("/") if part not in ("", ".")])
+        pivot = pivot if parents and "/./" in pattern else 0
         if not has_wildcard(pattern):
             found_one = self._shown(parts)
-            return [(next((part for part in reversed(parts) if part != ".."), found_one.name), found_one)]
+            name = next((part for part in reversed(parts) if part != ".."), found_one.name)
+            return self._admitted([("/".join(parts[pivot:]) if parents else name, found_one)], without)
         paths = [""]
         for part in parts:
-            paths = [found for path in paths for found in self._step(path, part)]
-        paths.sort(key=os.fsencode)
-        found = [(path.rpartition("/")[2], self._shown(path.split("/"))) for path in paths]
-        if not found:
-            raise NotFound("no source files were specified")
-        return found
+            paths = [found for path in paths for found in self._step(path, part, deep=parents)]
+        found = []
+        for path in sorted(set(paths), key=os.fsencode):
+            name = "/".join(path.split("/")[pivot:]) if parents else path.rpartition("/")[2]
+            found.append((name, self._shown(path.split("/"))))
+        return self._admitted(found, without)
 
-    def walk(self, directory: Entry) -> list[Entry]:
-        """Everything below ``directory`` that isn't ignored, parents first, by name."""
+    def _admitted(self, found: list[tuple[str, Entry]], without: Dockerignore) -> list[tuple[str, Entry]]:
+        admitted = [(name, each) for name, each in found if each.is_directory or not without.excludes(each.name)]
+        if not admitted:
+            raise NotFound("no source files were specified")
+        return admitted
+
+    def walk(self, directory: Entry, without: Dockerignore = NOTHING) -> list[Entry]:
+        """Everything below ``directory`` that isn't left out, parents first, by name."""
+        known = self._walks.get((directory.path, without))
+        if known is None:
+            known = self._walks[directory.path, without] = self._walked(directory, without)
+        return known
+
+    def _walked(self, directory: Entry, without: Dockerignore) -> list[Entry]:
+        prefix = len(directory.path) + 1 if directory.path else 0
+        no_rules = self._ignore.is_empty and without.is_empty
+
+        def excludes(path: str) -> bool:
+            return self._ignore.excludes(path) or without.excludes(path[prefix:])
+
         found: list[Entry] = []
         pending = [directory]
         while pending:
             entry = pending.pop()
-            excluded = entry is not directory and self._ignore.excludes(entry.path)
-            if entry is not directory and (not excluded or entry.is_directory):
-                found.append(entry)
-            if entry.is_directory and not (excluded and not self._ignore.may_include_below(entry.path)):
+            if entry is not directory:
+                if no_rules or not excludes(entry.path):
+                    found.append(entry)
+                elif not entry.is_directory:
+                    continue
+                else:
+                    found.append(entry)
+                    if not self._may_hold(entry, without, prefix):
+                        continue
+            if entry.is_directory:
                 pending.extend(reversed(self._tree.children(entry.path)))
-        return self._needed(found)
+        return found if no_rules else _needed(found, excludes)
 
-    def _needed(self, entries: list[Entry]) -> list[Entry]:
-        """Without the ignored directories that hold nothing: of ``a`` and ``!a/b`` the directory a is needed."""
-        kept: list[Entry] = []
-        parents: set[str] = set()
-        for entry in reversed(entries):
-            if entry.path in parents or not self._ignore.excludes(entry.path):
-                kept.append(entry)
-                parents.add(entry.path.rpartition("/")[0])
-        return kept[::-1]
+    def _may_hold(self, entry: Entry, without: Dockerignore, prefix: int) -> bool:
+        return self._ignore.may_include_below(entry.path) or without.may_include_below(entry.path[prefix:])
 
-    def _step(self, directory: str, part: str) -> list[str]:
+    def _step(self, directory: str, part: str, *, deep: bool) -> list[str]:
         """The names in ``directory`` that ``part`` of a pattern matches, as paths; links aren't entered."""
         prefix = f"{directory}/" if directory else ""
         try:
+            if deep and part == "**":
+                below = self.walk(self._tree.entry(directory))
+                return [directory, *(entry.path for entry in below if entry.is_directory)]
             if not has_wildcard(part.replace("\\", "")):
                 return [self._tree.entry(prefix + unescape(part)).path]
             children = self._tree.children(directory)
@@ -185,30 +241,58 @@ class Context:
         """A symbolic link's text."""
         return self._tree.link_target(entry)
 
-    def digest(self, entry: Entry) -> str:
+    def digest(self, entry: Entry, without: Dockerignore = NOTHING) -> str:
         """``file:HEX`` or ``dir:HEX`` over names, modes and contents; made once for each path."""
-        known = self._digests.get(entry.path)
+        known = self._digests.get((entry.path, without))
         if known is None:
-            known = self._digests[entry.path] = self._hash(entry)
+            known = self._digests[entry.path, without] = self._hash(entry, without)
         return known
 
-    def _hash(self, entry: Entry) -> str:
+    def _hash(self, entry: Entry, without: Dockerignore) -> str:
         if not entry.is_directory:
-            return "file:" + self._hash_one(entry, "")
-        summary = hashlib.sha256()
+            return "file:" + hashlib.sha256(self._line(entry, b"")).hexdigest()
+        summary = hashlib.sha256(self._owner(entry))
         prefix = len(entry.path) + 1 if entry.path else 0
-        for each in self.walk(entry):
-            summary.update(self._hash_one(each, each.path[prefix:]).encode())
+        for each in self.walk(entry, without):
+            summary.update(self._line(each, os.fsencode(each.path[prefix:])))
         return "dir:" + summary.hexdigest()
 
-    def _hash_one(self, entry: Entry, name: str) -> str:
-        summary = hashlib.sha256(f"{entry.status.st_mode:o} ".encode() + os.fsencode(name) + b"\0")
+    def _line(self, entry: Entry, name: bytes) -> bytes:
+        content = b""
         if entry.is_link:
-            summary.update(os.fsencode(self.link_target(entry)))
+            content = os.fsencode(self.link_target(entry))
         elif entry.is_regular:
-            for chunk in self.chunks(entry):
-                summary.update(chunk)
-        return summary.hexdigest()
+            content = self._content(entry)
+        elif not entry.is_directory:
+            content = b"%d" % entry.status.st_rdev
+        return b"%o %s%s\0%s\0" % (entry.status.st_mode, self._owner(entry), name, content)
+
+    def _owner(self, entry: Entry) -> bytes:
+        """A copy from a root keeps its owners; what comes from a context belongs to nobody."""
+        return b"%d:%d " % (entry.status.st_uid, entry.status.st_gid) if self.is_root else b""
+
+    def _content(self, entry: Entry) -> bytes:
+        known = self._known.get(entry.status)
+        if known is not None:
+            return known
+        summary = hashlib.sha256()
+        for chunk in self.chunks(entry):
+            summary.update(chunk)
+        digest = summary.digest()
+        if self._path is not None:
+            self._known.put(entry.status, self._tree.entry(entry.path).status, digest)
+        return digest
+
+
+def _needed(entries: list[Entry], excludes: Callable[[str], bool]) -> list[Entry]:
+    """Without the ignored directories that hold nothing: of ``a`` and ``!a/b`` the directory a is needed."""
+    kept: list[Entry] = []
+    parents: set[str] = set()
+    for entry in reversed(entries):
+        if entry.path in parents or not excludes(entry.path):
+            kept.append(entry)
+            parents.add(entry.path.rpartition("/")[0])
+    return kept[::-1]
 
 
 def _open_directory(path: Path) -> int:

@@ -50,6 +50,11 @@ class Dockerignore:
             patterns.append(_Pattern(pattern, negated, expression))
         return cls(tuple(patterns))
 
+    @property
+    def is_empty(self) -> bool:
+        """Does it leave nothing out?"""
+        return not self._patterns
+
     def excludes(self, path: str) -> bool:
         """Is ``path`` (relative, with slashes) left out?"""
         excluded = False

@@ -1,4 +1,4 @@
-"""The build itself: one stage, step by step, each from the cache or executed, then an image with its names.
+"""The build itself: the stages that the target needs, each as soon as what it needs is there, then an image.
 
 A step's layer is committed before its cache record, its record before the next step begins, the image last: what a
 build leaves when it is killed at any point is whole, and found again by the next one.
@@ -6,36 +6,40 @@ build leaves when it is killed at any point is whole, and found again by the nex
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import os
+import re
 import secrets
-import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
-from containerlab.build.base import Fetch, base_config, base_image, base_name, expand_global, triggers_of
-from containerlab.build.cache import BuildCache, Record, cache_key
+from containerlab.build.base import Fetch, base_image, expand_global
+from containerlab.build.cache import BuildCache
+from containerlab.build.cache_mounts import CacheMounts
 from containerlab.build.context import Context
-from containerlab.build.dockerfile import Dockerfile, Instruction, Stage, parse
-from containerlab.build.dockerfile.instructions import Run
-from containerlab.build.messages import Emit, Messages, short_id
+from containerlab.build.digests import ContentDigests, FileDigests
+from containerlab.build.dockerfile import Dockerfile, parse
+from containerlab.build.graph import Graph, Node
+from containerlab.build.messages import Emit, Messages
 from containerlab.build.options import BuildOptions, platform_args
-from containerlab.build.progress import Outcome, Progress
+from containerlab.build.origin import ContextOrigin, LayerOrigin
+from containerlab.build.progress import Progress
 from containerlab.build.running import Runner, Supervisor
 from containerlab.build.scratch import in_thread, remove_folder, scratch_folder
+from containerlab.build.stage import Shop, StageRun
+from containerlab.build.staging import unmount_below
 from containerlab.build.state import StageState
-from containerlab.build.step import Planning, Step
-from containerlab.build.steps_config import CONFIG_STEPS, label_step
-from containerlab.build.steps_files import FILE_STEPS
-from containerlab.build.steps_run import RunContext, run_step
-from containerlab.build.unsupported import single_stage
+from containerlab.build.turns import Turns
 from containerlab.database import Database
-from containerlab.errors import ContainerlabError, NoSuchImage
-from containerlab.images import Image, ImageStore, Layer, Reference
+from containerlab.errors import ContainerlabError, DockerfileError, InvalidParameter, NoSuchImage
+from containerlab.images import Image, ImageStore, Reference
 
 __all__ = ["Builder"]
 
 _KNOWN_SYNTAX = ("docker/dockerfile:", "docker/dockerfile-upstream:", "docker.io/docker/dockerfile:")
+_EPOCH = "SOURCE_DATE_EPOCH"
+_SECONDS = re.compile(r"[0-9]{1,11}\Z")
 
 
 class Builder:
@@ -44,10 +48,13 @@ class Builder:
     def __init__(self, images: ImageStore, supervisor: Supervisor, database: Database, store_folder: Path) -> None:
         self.images = images
         self.runner = Runner(supervisor)
-        self.cache = BuildCache(database, images.layers)
+        self.cache = BuildCache(database, images)
+        self.mounts = CacheMounts(store_folder / "build-cache")
+        self.files, self.contents = FileDigests(database), ContentDigests(database)
         self.folder = store_folder / "builds"
         self.seccomp_cache = store_folder / "seccomp"
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        unmount_below(self.folder)
         for left in self.folder.iterdir():
             # Of a build whose engine was killed: its layers are whole or absent, the rest is scratch.
             images.layers.unpin(left.name)
@@ -64,22 +71,29 @@ class Builder:
 
         ``fetch(name, emit)`` brings a base image that isn't here; without it that is an error.
 
-        A request that can't be granted, and a Dockerfile that can't be read or has what isn't executed yet, raise
+        A request that can't be granted, and a Dockerfile that can't be read or has what is refused, raise
         (InvalidParameter, DockerfileError, NotFound) before anything is emitted. Whatever stops a build that has
         begun is emitted as Docker's error message and raised: BuildFailed, NoSuchImage, StorageFull, ….
         """
         options.check()
         tags = [Reference.parse(tag) for tag in options.tags]
         dockerfile = parse(context.dockerfile(options.dockerfile), options.dockerfile)
-        stage = single_stage(dockerfile, options.target)
-        messages = Messages(emit, quiet=options.quiet)
-        bring: Fetch | None = None if fetch is None else (lambda name: fetch(name, messages.pulling))
-        work = _Build(self, context, options, messages, dockerfile, stage, bring)
+        _check_notices(dockerfile)
+        work = _Build(self, context, options, emit, dockerfile, fetch)
+        await in_thread(lambda: context.recall(self.files))
         try:
             return await work.run(tags)
         except ContainerlabError as error:
-            messages.failed(error)
+            work.messages.failed(error)
             raise
+        finally:
+            await in_thread(lambda: self._settle(context))
+
+    def _settle(self, context: Context) -> None:
+        """What is kept of a build beside its image."""
+        with contextlib.suppress(OSError):
+            context.remember(self.files)
+        self.cache.collect()
 
 
 class _Build:
@@ -90,146 +104,165 @@ class _Build:
         builder: Builder,
         context: Context,
         options: BuildOptions,
-        messages: Messages,
+        emit: Emit,
         dockerfile: Dockerfile,
-        stage: Stage,
-        fetch: Fetch | None,
+        fetch: Callable[[str, Emit], Awaitable[None]] | None,
     ) -> None:
-        self._fetch = fetch
-        self._builder, self._context, self._options = builder, context, options
-        self._messages, self._dockerfile, self._stage = messages, dockerfile, stage
+        self._builder, self._options, self._dockerfile = builder, options, dockerfile
+        self.messages = Messages(emit, quiet=options.quiet)
+        self._bring: Fetch | None = None if fetch is None else (lambda name: fetch(name, self.messages.pulling))
         self._id = secrets.token_hex(32)
         self._folder = builder.folder / self._id
-        total = len(dockerfile.global_args) + 1 + len(stage.instructions) + len(options.labels)
-        self._progress = Progress(messages, total)
+        self._global_args = self._read_global_args()
+        self._graph = Graph(dockerfile, self._global_args, host_network=options.network_mode == "host")
+        self._target = self._graph.target(options.target)
+        self._needed = self._graph.needed(self._target)
+        self._places = {node.index: position for position, node in enumerate(self._needed)}
+        self._turns = Turns(emit, len(self._needed))
+        self._stages: dict[int, asyncio.Task[StageState]] = {}
+        self._images: dict[str, asyncio.Task[Image | None]] = {}
+        self._failure: tuple[int, BaseException] | None = None
+        self._total = len(dockerfile.global_args) + len(options.labels) + sum(map(_steps, self._needed))
+        self._shop = Shop(
+            builder=builder,
+            build_id=self._id,
+            folder=self._folder,
+            options=options,
+            dockerfile=dockerfile,
+            global_args=self._global_args,
+            context=ContextOrigin(context),
+            slots=asyncio.Semaphore(os.cpu_count() or 1),
+            epoch=_epoch(options, self._global_args),
+            image=self._image,
+            origin=self._origin,
+            base=self._base,
+        )
 
     async def run(self, tags: list[Reference]) -> Image:
         """Every step, then the image. What it pinned and scratched is gone afterwards, however it ends."""
         try:
             with scratch_folder(self._folder):
                 self._notices()
-                state, triggers = await self._begin_stage(self._global_args())
-                for trigger in triggers:
-                    await self._execute(state, trigger, counts=False)
-                for instruction in self._stage.instructions:
-                    await self._execute(state, instruction)
-                for name in sorted(self._options.labels):
-                    await self._label(state, name)
+                state = await self._all_stages()
                 image = await in_thread(lambda: self._register(state, tags))
         finally:
             self._builder.images.layers.unpin(self._id)
-        unused = sorted(set(self._options.build_args) - state.consumed - self._global_names())
-        self._messages.built(image.id, [tag.familiar() for tag in tags], unused)
+        unused = sorted(set(self._options.build_args) - self._consumed() - {_EPOCH})
+        self.messages.built(image.id, [tag.familiar() for tag in tags], unused)
         return image
 
     def _notices(self) -> None:
         syntax = self._dockerfile.directives.syntax
         if syntax and not syntax.startswith(_KNOWN_SYNTAX):
-            self._messages.line(
-                f"[Warning] # syntax={syntax} is not executed: this builder reads the Dockerfile itself"
-            )
-        for notice in self._dockerfile.notices:
-            self._messages.line(f"[Warning] {self._dockerfile.file}:{notice.place.line}: {notice.message}")
+            self.messages.line(f"[Warning] # syntax={syntax} is not executed: this builder reads the Dockerfile itself")
+        if "skip=all" not in self._dockerfile.directives.check.replace(" ", ""):
+            for notice in self._dockerfile.notices:
+                self.messages.line(f"[Warning] {self._dockerfile.file}:{notice.place.line}: {notice.message}")
+        for name in self._options.cache_from:
+            # A history that somebody else's image tells proves nothing (CVE-2024-24557).
+            self.messages.line(f"[Warning] --cache-from={name}: steps are reused that this store itself has built")
 
-    # -- before the first instruction ---------------------------------------------------------------------
+    # -- before the first FROM ----------------------------------------------------------------------------
 
-    def _global_args(self) -> dict[str, str]:
+    def _read_global_args(self) -> dict[str, str]:
         """The ARG before FROM, each seeing those before it; a build argument wins over a default."""
         values = platform_args()
         for arg in self._dockerfile.global_args:
-            with self._progress.step(arg, arg.original):
-                for name, default in arg.pairs:
-                    asked = self._options.build_args.get(name)
-                    if asked is not None:
-                        values[name] = asked
-                    elif default is not None:
-                        values[name] = expand_global(self._dockerfile, arg, default, values)
+            for name, default in arg.pairs:
+                asked = self._options.build_args.get(name)
+                if asked is not None:
+                    values[name] = asked
+                elif default is not None:
+                    values[name] = expand_global(self._dockerfile, arg, default, values)
         return values
 
-    def _global_names(self) -> set[str]:
-        return {name for arg in self._dockerfile.global_args for name, _ in arg.pairs}
+    def _consumed(self) -> set[str]:
+        used = {name for arg in self._dockerfile.global_args for name, _ in arg.pairs}
+        for task in self._stages.values():
+            used |= task.result().consumed
+        return used
 
-    async def _begin_stage(self, global_args: dict[str, str]) -> tuple[StageState, list[Instruction]]:
-        """The state that the base image gives, and the triggers that it carries."""
-        instruction = self._stage.from_
-        with self._progress.step(instruction, instruction.original) as outcome:
-            name = base_name(self._dockerfile, instruction, global_args)
-            base = await base_image(self._builder.images, name, self._options, self._fetch)
-            triggers = triggers_of(base, name)
-            state = StageState(
-                base_config(base),
-                base.chain_id if base is not None else None,
-                escape=self._dockerfile.directives.escape,
-                build_args=self._options.build_args,
-                global_args=global_args,
-            )
-            if state.chain_id is not None:
-                self._builder.images.layers.pin(state.chain_id, self._id)
-            outcome.layer = state.chain_id
-            self._messages.line(f" ---> {short_id(base.id) if base is not None else ''}")
-            if triggers:
-                state.config.OnBuild = None
-                self._messages.line(f"# Executing {len(triggers)} build trigger{'s' if len(triggers) > 1 else ''}")
-        return state, triggers
+    # -- stages -------------------------------------------------------------------------------------------
 
-    # -- steps --------------------------------------------------------------------------------------------
+    async def _all_stages(self) -> StageState:
+        progress = Progress(self.messages, "", 0, self._total)
+        for arg in self._dockerfile.global_args:
+            with progress.step(arg, arg.original):
+                pass
+        for node in self._needed:
+            self._stage(node)
+        try:
+            return await self._stages[self._target.index]
+        except BaseException as error:
+            await self._stop()
+            if self._failure is None:
+                raise
+            index, first = self._failure
+            self._turns.fail(self._places.get(index, 0))
+            raise first from (error if error is not first else None)
 
-    async def _execute(self, state: StageState, instruction: Instruction, *, counts: bool = True) -> None:
-        with self._progress.step(instruction, instruction.original, counts=counts) as outcome:
-            planning = self._planning(state)
-            if type(instruction) in FILE_STEPS:  # reads the context
-                step = await in_thread(lambda: self._plan(planning, instruction))
-            else:
-                step = self._plan(planning, instruction)
-            await self._apply(state, step, instruction.keyword, outcome)
+    async def _stop(self) -> None:
+        tasks = [*self._stages.values(), *self._images.values()]
+        for task in tasks:
+            task.cancel()
+        while pending := [task for task in tasks if not task.done()]:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait(pending)
+        for task in tasks:
+            if not task.cancelled():
+                task.exception()
 
-    def _planning(self, state: StageState) -> Planning:
-        return Planning(state, self._context, self._options, self._builder.images.layers, self._messages)
+    def _stage(self, node: Node) -> asyncio.Task[StageState]:
+        """The stage under way; one that only a trigger needs is begun when it is asked for."""
+        task = self._stages.get(node.index)
+        if task is None:
+            task = self._stages[node.index] = asyncio.ensure_future(self._run_stage(node))
+        return task
 
-    def _plan(self, planning: Planning, instruction: Instruction) -> Step:
-        if isinstance(instruction, Run):
-            context = RunContext(self._builder.runner, secrets.token_hex(32), self._builder.seccomp_cache)
-            return run_step(planning, instruction, context)
-        planner: Callable[..., Step] = (CONFIG_STEPS | FILE_STEPS)[type(instruction)]
-        return planner(planning, instruction)
-
-    async def _label(self, state: StageState, name: str) -> None:
-        """``--label`` is one more LABEL at the end."""
-        labels = {name: self._options.labels[name]}
-        with self._progress.step(None, f"LABEL {name}={labels[name]}") as outcome:
-            await self._apply(state, label_step(self._planning(state), labels), "LABEL", outcome)
-
-    async def _apply(self, state: StageState, step: Step, keyword: str, outcome: Outcome) -> None:
-        """Execute a step or take it from the cache, and go on to the state after it."""
-        cache, layers = self._builder.cache, self._builder.images.layers
-        key = cache_key(state.digest(), keyword, *step.key)
-        record = None if self._options.no_cache else cache.find(key)
-        if record is not None:
-            outcome.cached = True
-            self._messages.line(" ---> Using cache")
-            self._keep(record.layer)
+    async def _run_stage(self, node: Node) -> StageState:
+        position = self._places.get(node.index)
+        if position is None:
+            messages, before = Messages(lambda _: None, quiet=True), 0
         else:
-            layer = await self._fill(step)
-            record = Record(_now(), (layer.chain_id, layer.diff_id) if layer is not None else None)
-            self._keep(record.layer)
-            cache.put(key, record)
-        if step.configure is not None:
-            step.configure()
-        state.advance(created=record.created, created_by=step.created_by, layer=record.layer)
-        outcome.layer = state.chain_id
-        outcome.size = layers.get(record.layer[0]).size if record.layer is not None else 0
-        self._messages.line(f" ---> {short_id(state.digest())}")
+            messages = Messages(self._turns.emitter(position), quiet=self._options.quiet)
+            before = len(self._dockerfile.global_args) + sum(map(_steps, self._needed[:position]))
+        progress = Progress(messages, node.label, before, self._total)
+        labels = self._options.labels if node is self._target else {}
+        try:
+            state = await StageRun(self._shop, node, messages, progress).run(labels)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            self._failure = self._failure or (node.index, error)
+            raise
+        if position is not None:
+            self._turns.end(position)
+        return state
 
-    async def _fill(self, step: Step) -> Layer | None:
-        if step.fill is None:
+    async def _base(self, node: Node) -> StageState | None:
+        if node.base is None:
             return None
-        with scratch_folder(self._folder / "step") as scratch:
-            return await step.fill(scratch)
+        return await asyncio.shield(self._stage(self._graph.nodes[node.base]))
 
-    def _keep(self, layer: tuple[str, str] | None) -> None:
-        """Nobody prunes a layer of a build under way."""
-        if layer is not None:
-            self._builder.images.layers.pin(layer[0], self._id)
+    async def _image(self, name: str) -> Image | None:
+        """One image by its name, brought once however many stages want it."""
+        task = self._images.get(name)
+        if task is None:
+            bring = base_image(self._builder.images, name, self._options, self._bring)
+            task = self._images[name] = asyncio.ensure_future(bring)
+        return await asyncio.shield(task)
+
+    async def _origin(self, instruction: object, name: str, before: int) -> LayerOrigin:
+        """The root of an earlier stage, or of an image, for ``--from``."""
+        node = self._graph.source(instruction, name, before)  # type: ignore[arg-type]
+        if node is not None:
+            chain_id = (await asyncio.shield(self._stage(node))).chain_id
+        else:
+            image = await self._image(name)
+            chain_id = image.chain_id if image is not None else None
+            if chain_id is not None:
+                self._builder.images.layers.pin(chain_id, self._id)
+        return LayerOrigin(self._builder.images.layers, self._builder.contents, chain_id)
 
     # -- the end ------------------------------------------------------------------------------------------
 
@@ -246,8 +279,25 @@ class _Build:
         return images.get(image.id)
 
 
-def _now() -> str:
-    """RFC 3339 with nanoseconds, as Docker writes it."""
-    nanoseconds = time.time_ns()
-    moment = datetime.fromtimestamp(nanoseconds // 1_000_000_000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanoseconds % 1_000_000_000:09d}Z"
+def _steps(node: Node) -> int:
+    return 1 + len(node.stage.instructions)
+
+
+def _check_notices(dockerfile: Dockerfile) -> None:
+    """``# check=error=true``: what would be a warning is an error."""
+    rules = dockerfile.directives.check.replace(" ", "").lower().split(";")
+    if "error=true" in rules and "skip=all" not in rules and dockerfile.notices:
+        notice = dockerfile.notices[0]
+        raise DockerfileError(
+            notice.message, file=dockerfile.file, line=notice.place.line, hint="# check=error=true makes it an error"
+        )
+
+
+def _epoch(options: BuildOptions, global_args: dict[str, str]) -> int | None:
+    """SOURCE_DATE_EPOCH, seconds since 1970. Raises InvalidParameter."""
+    text = options.build_args.get(_EPOCH) or global_args.get(_EPOCH) or ""
+    if not text:
+        return None
+    if not _SECONDS.match(text):
+        raise InvalidParameter(f"invalid {_EPOCH}: {text!r}", hint="expected whole seconds since 1970")
+    return int(text)

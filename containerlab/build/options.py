@@ -54,8 +54,9 @@ class BuildOptions:
     """The options of ``docker build``.
 
     ``build_args`` maps to None where the value was to come from the client's environment and there was none.
-    ``extra_hosts`` are ``NAME:ADDRESS``. ``shm_size`` is bytes, 0 the default. ``target``, ``platform``, ``squash``,
-    ``cache_from``, ``secrets``, ``ssh`` and ``outputs`` are refused where this builder can't grant them, never ignored.
+    ``extra_hosts`` are ``NAME:ADDRESS``. ``shm_size`` is bytes, 0 the default. ``secrets`` are what
+    ``RUN --mount=type=secret`` may show, by id. ``platform``, ``squash``, ``ssh`` and ``outputs`` are refused where
+    this builder can't grant them, never ignored.
     """
 
     tags: tuple[str, ...] = ()
@@ -73,7 +74,7 @@ class BuildOptions:
     resources: Resources = field(default_factory=Resources)
     squash: bool = False
     cache_from: tuple[str, ...] = ()
-    secrets: tuple[str, ...] = ()
+    secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     ssh: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
 
@@ -81,9 +82,7 @@ class BuildOptions:
         """Raise InvalidParameter for what this builder can't grant."""
         refused = {
             "squash": "--squash isn't supported: layers are kept as the Dockerfile makes them",
-            "cache_from": "--cache-from isn't supported: the cache holds this store's own builds only",
-            "secrets": "--secret isn't supported yet",
-            "ssh": "--ssh isn't supported yet",
+            "ssh": "--ssh isn't supported: no agent is forwarded",
             "outputs": "--output isn't supported: a build's result is an image of this store",
         }
         for name, message in refused.items():

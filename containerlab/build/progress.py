@@ -26,11 +26,11 @@ class Outcome:
 
 
 class Progress:
-    """Counts the steps of one build, of ``total``."""
+    """Counts the steps of one stage, which begin after number ``before`` of the build's ``total``."""
 
-    def __init__(self, messages: Messages, total: int) -> None:
-        self._messages, self._total = messages, total
-        self._number = 0
+    def __init__(self, messages: Messages, stage: str, before: int, total: int) -> None:
+        self._messages, self._stage, self._total = messages, stage, total
+        self._number = before
 
     @contextmanager
     def step(self, instruction: Instruction | None, text: str, *, counts: bool = True) -> Iterator[Outcome]:
@@ -57,6 +57,7 @@ class Progress:
         self._messages.step(
             step=self._number,
             total=self._total,
+            stage=self._stage,
             line=instruction.line if instruction is not None else 0,
             instruction=text,
             cached=outcome.cached,

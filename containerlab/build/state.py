@@ -31,6 +31,7 @@ class StageState:
         escape: str,
         build_args: Mapping[str, str | None],
         global_args: Mapping[str, str],
+        args: Mapping[str, str | None] | None = None,
     ) -> None:
         self.image = msgspec.structs.replace(
             image,
@@ -40,7 +41,8 @@ class StageState:
         )
         self.chain_id = chain_id
         self.escape = escape
-        self.args: dict[str, str | None] = {}
+        # An ARG of the stage that this one starts from is its own too.
+        self.args: dict[str, str | None] = dict(args or {})
         self.consumed: set[str] = set()
         self.has_cmd = False
         self._build_args, self._global_args = build_args, global_args
@@ -56,6 +58,11 @@ class StageState:
         if len(config) > CONFIG_BYTES:
             raise InvalidParameter(f"the image's config is larger than {CONFIG_BYTES} bytes")
         return "sha256:" + hashlib.sha256(config).hexdigest()
+
+    def content(self) -> str:
+        """A digest of what a next step can see: files and settings, not how or when they came to be."""
+        settings = msgspec.json.encode([self.chain_id, self.config, self.image.author], order="deterministic")
+        return hashlib.sha256(settings).hexdigest()
 
     # -- variables --------------------------------------------------------------------------------------
 

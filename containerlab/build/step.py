@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from containerlab.build.context import Context
 from containerlab.build.messages import Messages
 from containerlab.build.options import BuildOptions
+from containerlab.build.origin import Origin
 from containerlab.build.state import StageState
 from containerlab.images import Layer, LayerStore
 
@@ -33,13 +33,19 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Planning:
-    """What planning an instruction needs to know: the stage so far, and the build around it."""
+    """What planning an instruction needs to know: the stage so far, and the build around it.
+
+    ``origins`` is what the instruction reads from, by the name that it gives it; the empty name is the build context.
+    ``downloads`` is a folder that goes with the build. ``epoch`` is SOURCE_DATE_EPOCH, seconds since 1970, or None.
+    """
 
     state: StageState
-    context: Context
     options: BuildOptions
     layers: LayerStore
     messages: Messages
+    origins: Mapping[str, Origin]
+    downloads: Path
+    epoch: int | None = None
 
 
 def nop(state: StageState, text: str) -> str:

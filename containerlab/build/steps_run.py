@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from containerlab.build.bundle import HEREDOC_FOLDER, RunRequest, write_bundle
+from containerlab.build.cache_mounts import CacheMounts
+from containerlab.build.commit import commit_layer
 from containerlab.build.dockerfile.heredoc import opening
 from containerlab.build.dockerfile.instructions import Run
 from containerlab.build.messages import Output, short_id
+from containerlab.build.run_mounts import Staged, expand_mounts, mounts_key, staged
 from containerlab.build.running import Runner
 from containerlab.build.scratch import in_thread
 from containerlab.build.step import Planning, Step
@@ -33,6 +35,7 @@ class RunContext:
     runner: Runner
     container: str
     seccomp_cache: Path
+    caches: CacheMounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +54,17 @@ def run_step(planning: Planning, instruction: Run, context: RunContext) -> Step:
     args = state.run_args()
     prefix = "".join(f"{name}={value} " for name, value in args.items())
     created_by = f"|{len(args)} {prefix}{command.shown}" if args else command.shown
-    network = instruction.network if instruction.network == "none" else planning.options.network_mode
-    network = "host" if network == "host" else "none"
+    network = _network(planning, instruction)
+    mounts = expand_mounts(planning, instruction)
     # Read before the command runs: a predefined argument counts as consumed by being there.
     environment = {**state.proxy_args(), **args, **state.environment()}
 
     async def fill(scratch: Path) -> Layer | None:
-        request = RunRequest(
+        async with staged(planning, instruction, mounts, context.caches, scratch) as ready:
+            return await _execute(planning, instruction, command, context, request(ready), created_by, scratch)
+
+    def request(ready: Staged) -> RunRequest:
+        return RunRequest(
             container=context.container,
             args=command.args,
             environment=environment,
@@ -68,10 +75,12 @@ def run_step(planning: Planning, instruction: Run, context: RunContext) -> Step:
             script=command.script,
             options=planning.options,
             seccomp_cache=context.seccomp_cache,
+            staged=ready,
+            reproducible=planning.epoch is not None,
         )
-        return await _execute(planning, instruction, command, context, request, created_by, scratch)
 
-    key = ("RUN", json.dumps(args), json.dumps(command.args), json.dumps(command.script), network)
+    shown = mounts_key(planning, instruction, mounts)
+    key = ("RUN", json.dumps(args), json.dumps(command.args), json.dumps(command.script), network, json.dumps(shown))
     return Step(created_by, key, fill=fill)
 
 
@@ -99,11 +108,8 @@ async def _execute(
     provenance = Provenance(created_by, instruction.node.source.file, instruction.line)
 
     def commit() -> Layer | None:
-        with os.scandir(upper) as entries:
-            if next(entries, None) is None:
-                return None
         with no_room(f"RUN of line {instruction.line}"):
-            return layers.commit(upper, parent, provenance)
+            return commit_layer(layers, upper, parent, provenance, planning.epoch)
 
     return await in_thread(commit)
 
@@ -130,6 +136,11 @@ def _command(shell: list[str], instruction: Run) -> _Command:
     else:
         text = first.content
     return _Command([*shell, text], f"{' '.join([*shell, _summary(text)])}")
+
+
+def _network(planning: Planning, instruction: Run) -> str:
+    """``host`` or ``none``; whether a Dockerfile may ask for the host's was checked before the first step."""
+    return "host" if planning.options.network_mode == "host" and instruction.network != "none" else "none"
 
 
 def _summary(text: str) -> str:

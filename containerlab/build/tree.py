@@ -58,10 +58,14 @@ class Entry:
 
 
 class Tree:
-    """``root_fd`` stays the caller's. Paths are relative and have no link in them, except ``follow``'s."""
+    """``root_fd`` stays the caller's. Paths are relative and have no link in them, except ``follow``'s.
 
-    def __init__(self, root_fd: int) -> None:
-        self._root = root_fd
+    With ``is_root`` it is a whole root file system: ``..`` and links stop at its top, as in a chroot; else they may
+    not lead out.
+    """
+
+    def __init__(self, root_fd: int, *, is_root: bool = False) -> None:
+        self._root, self._is_root = root_fd, is_root
 
     def entry(self, path: str) -> Entry:
         """What stands at ``path``. Raises OSError, and InvalidParameter for a link on the way."""
@@ -95,15 +99,17 @@ class Tree:
             if part in ("", "."):
                 continue
             if part == "..":
-                if not real:
+                if real:
+                    real.pop()
+                elif not self._is_root:
                     raise _leads_outside(asked, links)
-                real.pop()
                 continue
             path = "/".join([*real, part])
             try:
                 entry = self.entry(path)
             except (FileNotFoundError, NotADirectoryError):
-                raise (_leads_outside(asked, links) if _absolute(links) else not_found(asked)) from None
+                outside = _absolute(links) and not self._is_root
+                raise (_leads_outside(asked, links) if outside else not_found(asked)) from None
             if not entry.is_link:
                 real.append(part)
                 continue
@@ -111,7 +117,7 @@ class Tree:
             links.append(target)
             if len(links) > _MAX_LINKS:
                 looping = InvalidParameter(f"{asked} goes through too many symbolic links")
-                raise _leads_outside(asked, links) if _absolute(links) else looping
+                raise _leads_outside(asked, links) if _absolute(links) and not self._is_root else looping
             real = [] if target.startswith("/") else real
             rest.extend(reversed(target.split("/")))
         return self.entry("/".join(real))

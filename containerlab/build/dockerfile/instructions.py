@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from containerlab.build.dockerfile.mounts import Mount
 from containerlab.build.dockerfile.nodes import Directives, Heredoc, Node, Notice
 
 __all__ = [
@@ -102,7 +103,7 @@ class Run(Instruction):
 
     command: CommandLine
     heredocs: tuple[Heredoc, ...] = ()
-    mounts: tuple[str, ...] = ()
+    mounts: tuple[Mount, ...] = ()
     network: str = ""
     security: str = ""
 

@@ -43,6 +43,7 @@ from containerlab.build.dockerfile.instructions import (
     Volume,
     Workdir,
 )
+from containerlab.build.dockerfile.mounts import parse_mounts
 from containerlab.build.dockerfile.nodes import Heredoc, Node
 from containerlab.build.dockerfile.parser import Parser, decode, json_form
 from containerlab.build.dockerfile.source import Place, did_you_mean
@@ -163,7 +164,7 @@ class _Reader:
             node=node,
             command=command,
             heredocs=node.heredocs,
-            mounts=flags.texts("mount"),
+            mounts=parse_mounts(node),
             network=flags.text("network"),
             security=flags.text("security"),
         )
