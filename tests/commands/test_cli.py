@@ -220,3 +220,44 @@ def test_a_table_is_drawn_for_a_terminal(screen: Callable[..., Screen]) -> None:
     shown.until("REPOSITORY")
     assert shown.end() == 0
     assert b"\x1b[1m" in shown.seen
+
+
+def test_without_sig_proxy_an_interrupt_leaves_the_program_alone(
+    environment: dict[str, str], client: docker.DockerClient, name: str
+) -> None:
+    words = trapping("INT", 9, name)
+    words.remove("--rm")
+    words.insert(words.index("--name"), "--sig-proxy=false")
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 130
+    assert client.api.inspect_container(name)["State"]["Running"]
+
+
+def test_ones_own_detach_keys_leave_the_program_running(
+    screen: Callable[..., Screen], client: docker.DockerClient, name: str
+) -> None:
+    shown = screen("run", "--network", "none", "-it", "--detach-keys", "ctrl-x,d", "--name", name, IMAGE, "sh")
+    shown.type("echo re''ady\n")
+    shown.until("ready")
+    shown.type("\x18d")
+    assert shown.end() == 0
+    assert client.api.inspect_container(name)["State"]["Running"]
+
+
+def test_prune_asks_on_a_terminal(screen: Callable[..., Screen]) -> None:
+    shown = screen("container", "prune", "--filter", "label=nobody-has-this")
+    shown.until("Are you sure you want to continue? [y/N]")
+    shown.type("y\n")
+    shown.until("Total reclaimed space: 0B")
+    assert shown.end() == 0
+
+
+def test_a_verb_of_a_group_has_the_exit_codes_of_its_short_name(cli: Cli) -> None:
+    assert cli("container", *RUN, IMAGE, "nosuch").returncode == 127
+    assert cli("container", "run", "--network", "nosuch-network", IMAGE).returncode == 125
+    assert cli("container", "nosuch").returncode == 125
+    assert cli("container", "rm", "nosuch-container").returncode == 1
+    assert "Verbs:" in cli("system").stdout and "check" in cli("system").stdout

@@ -8,10 +8,12 @@ import struct
 import threading
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from containerlab.commands.streams import Frames, Hijacked, Input, pump
+from containerlab.commands.streams import Frames, Hijacked, Input, detach_bytes, pump
+from containerlab.errors import UsageError
 
 
 def framed(parts: list[tuple[int, bytes]]) -> bytes:
@@ -105,3 +107,28 @@ def test_the_detach_keys_are_noticed_across_two_reads() -> None:
     assert source.detached
     os.close(write_end)
     os.close(read_end)
+
+
+@pytest.mark.parametrize(
+    ("keys", "sent"),
+    [("ctrl-p,ctrl-q", b"\x10\x11"), ("ctrl-@,a,Z", b"\x00aZ"), ("ctrl-[", b"\x1b"), ("ctrl-_,ctrl-\\", b"\x1f\x1c")],
+)
+def test_detach_keys_are_the_bytes_that_a_terminal_sends(keys: str, sent: bytes) -> None:
+    assert detach_bytes(keys) == sent
+
+
+@pytest.mark.parametrize("keys", ["xx", "ctrl-1", "ctrl-", "a,,b", "é"])
+def test_what_is_no_key_is_refused(keys: str) -> None:
+    with pytest.raises(UsageError, match="invalid detach keys"):
+        detach_bytes(keys)
+
+
+def test_detach_keys_are_found_across_reads() -> None:
+    read_end, write_end = os.pipe()
+    source = Input(fd=read_end, keys="ctrl-x,a,b")
+    for piece, found in ((b"text\x18", False), (b"a", False), (b"b", True)):
+        os.write(write_end, piece)
+        source.read()
+        assert source.detached is found
+    os.close(read_end)
+    os.close(write_end)

@@ -168,3 +168,25 @@ def test_every_cell_can_be_run_twice(shell: TestingShell, name: str, client: doc
 def test_a_magic_that_is_not_loaded_is_ipythons_own_error(bare_shell: TestingShell) -> None:
     with pytest.raises(NoSuchMagic):
         bare_shell.run_line_magic("container", "ps")
+
+
+def test_a_cell_prunes_with_f_alone(shell: TestingShell) -> None:
+    with pytest.raises(UsageError, match=r"A cell can't be asked(.|\n)*%container container prune -f"):
+        shell.cell("%container container prune")
+    pruned = shell.cell("%container container prune -f --filter label=nobody-has-this")
+    assert pruned.containers == [] and pruned.calm() == "Removed nothing; 0B are free again."
+
+
+def test_a_group_takes_a_body_and_shows_tables(shell: TestingShell, name: str) -> None:
+    assert shell.shown(f"%%container container {RUN} {IMAGE} sh\necho from the cell\n").stdout == "from the cell\n"
+    shell.cell(f"%container container create --network none --name {name} {IMAGE}")
+    assert name in [row["name"] for row in shell.cell("%container container ls -a")]
+    assert shell.cell("%container system df")[0]["type"] == "Images"
+    with pytest.raises(UsageError, match="takes no text below its line"):
+        shell.cell("%%container container ls\ntext\n")
+
+
+def test_what_is_for_a_terminal_says_so(shell: TestingShell) -> None:
+    for line in ("doctor", "system check"):
+        with pytest.raises(UsageError, match=f"!containerlab {line}"):
+            shell.cell(f"%container {line}")
