@@ -40,7 +40,8 @@ def overlay_view(
         options += [f"upperdir={quoted(upper)}", f"workdir={quoted(work)}"]
         if volatile:
             options.append("volatile")
-    options += ["userxattr"] if _in_user_namespace() else ["redirect_dir=off", "metacopy=off", "index=off"]
+    options += ["index=off"]  # with it a container's upper couldn't be a layer here meanwhile
+    options += ["userxattr"] if _in_user_namespace() else ["redirect_dir=off", "metacopy=off"]
     data = os.fsencode(",".join(options))
     if len(data) >= _PAGE:
         raise HostLacks(f"an overlay of {len(lower)} layers doesn't fit into one page of mount options")

@@ -123,6 +123,27 @@ def test_a_broken_archive_is_refused_and_leaves_nothing(cli, tag, name):
     assert cli("image", "inspect", tag).code == 1
 
 
+def test_a_client_that_leaves_in_the_middle_of_a_load_leaves_nothing(cli, tag, name):
+    made(cli, tag, name)
+    saved = output(cli, "save", tag)
+    cli.ok("rmi", tag)
+    with cli.running("load") as process:
+        process.stdin.write(saved[: len(saved) // 2])
+        process.stdin.flush()
+        time.sleep(0.2)
+        process.kill()
+    assert cli("image", "inspect", tag).code == 1
+    assert f"Loaded image: {tag}" in cli.ok("load", stdin=saved)
+
+
+def test_a_reader_that_leaves_in_the_middle_of_a_save_ends_it(cli):
+    for words in (("save", IMAGE), ("export", "nobody-here")):
+        with cli.running(*words) as process:
+            process.stdout.read(10_000)
+            process.kill()
+    assert cli.ok("version", "--format", "{{.Server.Os}}") == "linux"
+
+
 def test_saving_an_unknown_image_is_an_error(cli, tmp_path):
     answer = cli("save", "-o", str(tmp_path / "none.tar"), "lab/nothing-of-this-name")
     assert answer.code == 1
