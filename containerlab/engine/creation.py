@@ -15,6 +15,7 @@ import msgspec
 from containerlab.engine import names
 from containerlab.engine.bundle import BundleRequest, build_spec, hostname_of, write_files
 from containerlab.engine.container import Container
+from containerlab.engine.discards import discard
 from containerlab.engine.joining import check_joined, network_owner
 from containerlab.engine.lifecycle import Lifecycle
 from containerlab.engine.merge import command_line, merge
@@ -27,6 +28,7 @@ from containerlab.engine.volume_content import fill_volumes
 from containerlab.engine.volumes import Volumes
 from containerlab.errors import InvalidParameter
 from containerlab.images import Image
+from containerlab.runtime import cgroups
 from containerlab.runtime.seccomp import profile_path
 from containerlab.runtime.seccomp_custom import custom_profile_path
 
@@ -49,6 +51,8 @@ class Creation:
             raise InvalidParameter("Config cannot be empty in order to create a container: no image is named")
         warnings = check_request(asked, host, networking)
         check_joined(self._parts, asked, host)
+        host, discarded = discard(host, cgroups.driver().features)
+        warnings += discarded
         image = self._parts.images.lookup(asked.image)
         if image is None:  # to be made from this host, or not there
             image = await asyncio.to_thread(self._parts.images.resolve, asked.image)

@@ -89,6 +89,8 @@ class CgroupV1(Cgroup):
         if values.pop("disableOOMKiller", None):
             write(f"{self._in('memory')}/memory.oom_control", 1)
         directory = self._in("memory")
+        if both == -1 and not os.path.exists(f"{directory}/memory.memsw.limit_in_bytes"):
+            both = None  # no limit, where none can be had
         writes = [(f"{directory}/memory.limit_in_bytes", limit), (f"{directory}/memory.memsw.limit_in_bytes", both)]
         asked = [(path, value) for path, value in writes if value not in (None, 0)]
         try:

@@ -83,7 +83,8 @@ class CgroupV2(Cgroup):
                 if current is None:
                     raise OSError(errno.EINVAL, "memory.swap counts memory and swap together: it needs memory.limit")
                 limit = current
-            files.append(("memory.swap.max", "max" if both < 0 else both - limit))
+            if both >= 0 or os.path.exists(f"{self.path}/memory.swap.max"):
+                files.append(("memory.swap.max", "max" if both < 0 else both - limit))
         if values.get("limit"):
             files.append(("memory.max", "max" if limit < 0 else limit))
         if values.get("reservation"):
