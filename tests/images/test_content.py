@@ -90,7 +90,8 @@ def test_config_is_the_same_bytes_whatever_the_order() -> None:
     two = ContainerConfig(
         Env=["A=1"], Labels={"a": "1", "b": "2"}, Healthcheck=HealthConfig(Test=["CMD", "x"], Interval=5)
     )
-    first, second = (encode(ImageConfig("amd64", config=config, history=[History("now")])) for config in (one, two))
+    history = [History("2026-01-02T03:04:05Z")]
+    first, second = (encode(ImageConfig("amd64", config=config, history=history)) for config in (one, two))
     assert first == second
     assert parse_config(first).config == one
 
