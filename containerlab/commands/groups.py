@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import click
 
-from containerlab.commands import disk, inspect, names, prune
+from containerlab.commands import disk, inspect, names, prune, volume
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.result import Lines, Result
 from containerlab.errors import UsageError
@@ -30,6 +30,18 @@ _FAMILIES: dict[str, tuple[str, tuple[str, ...], dict[str, str], dict[str, click
         {"ls": "images", "rm": "rmi"},
         {"inspect": inspect.image_inspect_command, "prune": prune.image_prune_command},
     ),
+    "volume": (
+        "Volumes: data that outlives containers.",
+        (),
+        {},
+        {
+            "create": volume.volume_create_command,
+            "inspect": volume.volume_inspect_command,
+            "ls": volume.volume_list_command,
+            "prune": volume.volume_prune_command,
+            "rm": volume.volume_remove_command,
+        },
+    ),
     "system": (
         "The engine: what it takes of the disk, and prune.",
         ("events", "info"),
@@ -43,7 +55,6 @@ ALIASES = {"list": "ls", "ps": "ls", "remove": "rm"}
 
 ELSEWHERE = {
     "network": "Networks of one's own aren't carried out yet: there are none, host and the default one.",
-    "volume": "There are no verbs for volumes yet; `run -v NAME:DIR` makes one that stays.",
     "compose": "Compose isn't carried out yet.",
     "search": "There is no search: name the image that you want.",
     **dict.fromkeys(("buildx", "bake"), "There is no BuildKit here: `build` builds."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "container_inspect_command",
+    "formatted",
     "image_inspect_command",
     "info_command",
     "inspect_command",
@@ -83,10 +84,11 @@ def image_inspect_command(context: Context, form: str | None, images: tuple[str,
 
 def _told(context: Context, names: tuple[str, ...], kind: str | None, form: str | None, size: bool) -> Result:
     found = [_inspect(context, name, kind, size) for name in names]
-    return _formatted(found, form) or Document(found, summary=f"What the engine knows about {', '.join(names)}")
+    return formatted(found, form) or Document(found, summary=f"What the engine knows about {', '.join(names)}")
 
 
-def _formatted(found: list[dict[str, Any]], form: str | None) -> Lines | None:
+def formatted(found: list[dict[str, Any]], form: str | None) -> Lines | None:
+    """One line an object by ``--format``; None without it."""
     if form is None:
         return None
     if form == "json":
@@ -125,7 +127,7 @@ def info_command(context: Context, form: str | None) -> Result:
     for warning in facts.get("Warnings") or []:
         context.output.notice(str(warning))
     rows = [(title, _words(key, facts[key])) for key, title in _INFO if key in facts]
-    return _formatted([facts], form) or _facts(rows)
+    return formatted([facts], form) or _facts(rows)
 
 
 @verb("version", help="The versions of this program and of the engine.")
@@ -140,4 +142,4 @@ def version_command(context: Context, form: str | None) -> Result:
         ("Engine's API", f"{server.get('MinAPIVersion', '')} to {server['ApiVersion']}"),
         ("Kernel", f"{server.get('Os', '')} {server.get('KernelVersion', '')} {server.get('Arch', '')}"),
     ]
-    return _formatted([{"Client": client, "Server": server}], form) or _facts(rows)
+    return formatted([{"Client": client, "Server": server}], form) or _facts(rows)

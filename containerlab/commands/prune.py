@@ -7,6 +7,7 @@ from __future__ import annotations
 
 __all__ = [
     "Pruned",
+    "asked",
     "builder_prune_command",
     "container_prune_command",
     "image_prune_command",
@@ -93,7 +94,8 @@ def _caches(
     pruned.reclaimed += answer.get("SpaceReclaimed") or 0
 
 
-def _asked(context: Context, warning: str, what: str, force: bool, work: Callable[[Pruned], None]) -> Result:
+def asked(context: Context, warning: str, what: str, force: bool, work: Callable[[Pruned], None]) -> Result:
+    """``work``, once the person at the terminal has agreed to ``warning``."""
     if not confirmed(context, f"WARNING! {warning}", verb=what, force=force):
         return Lines([])
     pruned = Pruned()
@@ -108,7 +110,7 @@ def _asked(context: Context, warning: str, what: str, force: bool, work: Callabl
 def container_prune_command(context: Context, words: tuple[str, ...], force: bool) -> Result:
     wanted = filters(words)
     warning = "This will remove all stopped containers.\n"
-    return _asked(context, warning, "container prune", force, lambda pruned: _containers(context, wanted, pruned))
+    return asked(context, warning, "container prune", force, lambda pruned: _containers(context, wanted, pruned))
 
 
 @verb("prune", help="Remove untagged images; with -a all that no container uses.")
@@ -119,7 +121,7 @@ def container_prune_command(context: Context, words: tuple[str, ...], force: boo
 def image_prune_command(context: Context, everything: bool, words: tuple[str, ...], force: bool) -> Result:
     wanted = filters(words)
     kind = "images without at least one container associated to them" if everything else "dangling images"
-    return _asked(
+    return asked(
         context, f"This will remove all {kind}.\n", "image prune", force,
         lambda pruned: _images(context, wanted, pruned, everything=everything),
     )  # fmt: skip
@@ -136,7 +138,7 @@ def builder_prune_command(
 ) -> Result:
     wanted = filters(words)
     kind = "build cache" if everything else "dangling build cache"
-    return _asked(
+    return asked(
         context, f"This will remove all {kind}. ", "builder prune", force,
         lambda pruned: _caches(context, wanted, pruned, everything=everything, keep=keep_storage),
     )  # fmt: skip
@@ -166,7 +168,7 @@ def system_prune_command(
         _images(context, wanted, pruned, everything=everything)
         _filtered_caches(context, wanted, pruned, everything=everything)
 
-    return _asked(context, _system_warning(everything, volumes, words), "system prune", force, work)
+    return asked(context, _system_warning(everything, volumes, words), "system prune", force, work)
 
 
 def _network_filters(api: Any, wanted: dict[str, list[str]] | None) -> list[str]:

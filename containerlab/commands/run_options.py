@@ -221,7 +221,7 @@ _WATCH = [
 ]
 _FILES = [
     _files.many(
-        "-v", "--volume", metavar="HOST:DIR[:ro]", help="Show a folder of the host inside; DIR alone: a fresh one."
+        "-v", "--volume", metavar="HOST:DIR[:ro]", help="Show a host folder or a named volume; DIR alone: a fresh one."
     ),
     _files.many("--mount", type=MOUNT, metavar="MOUNT", help="The same, spelled out: type=bind,src=DIR,dst=DIR[,ro]."),
     _files.many("--tmpfs", metavar="DIR[:OPTIONS]", help="An empty folder in memory."),
