@@ -6,7 +6,7 @@ STAMP := $(VENV)/.set-up
 TEST_STAMP := $(VENV)/.set-up-test
 WORKERS ?= 2
 
-.PHONY: demo test test-all lab bench lint setup setup-test trust clean
+.PHONY: demo test test-all test-clients lab bench lint setup setup-test trust clean
 
 setup: $(STAMP)
 setup-test: $(TEST_STAMP)
@@ -30,6 +30,10 @@ test: setup-test lint
 
 test-all: setup-test lint
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+# The same cases against another engine prove them right: make test-clients DOCKER_HOST=unix:///run/docker.sock
+test-clients: setup-test
+	$(BIN)/python -m pytest tests/clients -n $(WORKERS) --dist loadfile
 
 lint: setup-test
 	$(BIN)/ruff check .
