@@ -18,9 +18,9 @@ from aiohttp import web
 from containerlab.api.keys import Routes, engine_of
 from containerlab.api.lifetime import ends_with_client
 from containerlab.api.registries import accounts
-from containerlab.api.requests import flag, integer, json_parameter, refuse, text
+from containerlab.api.requests import flag, integer, json_body, json_parameter, refuse, text
 from containerlab.api.spool import spooled
-from containerlab.api.streams import Emit, message_stream
+from containerlab.api.streams import Emit, json_answer, message_stream
 from containerlab.errors import InvalidParameter
 
 if TYPE_CHECKING:
@@ -98,10 +98,16 @@ def _options(request: web.Request) -> BuildOptions:
         resources=_resources(request),
         squash=flag(request, "squash"),
         cache_from=_strings(json_parameter(request, "cachefrom"), "cachefrom"),
+        secrets=_secrets(request),
         outputs=("outputs",) if json_parameter(request, "outputs") else (),
     )
     options.check()
     return options
+
+
+def _secrets(request: web.Request) -> Mapping[str, bytes]:
+    token = text(request, "secrets")
+    return engine_of(request).builds.secrets.take(token) if token else {}
 
 
 def _resources(request: web.Request) -> Resources:
@@ -153,7 +159,7 @@ async def _context(request: web.Request) -> Context:
         folder = Path(remote.removeprefix(DIRECTORY_SCHEME))
         if not folder.is_absolute():
             raise InvalidParameter(f"remote={remote}: the folder's path must be absolute")
-        return await asyncio.to_thread(Context.from_directory, folder)
+        return await asyncio.to_thread(Context.from_directory, folder, dockerfile=await _text(request))
     if remote:
         raise InvalidParameter(f"remote={remote} is not supported: send the context as a tar")
     store = engine_of(request).settings.store
@@ -162,4 +168,18 @@ async def _context(request: web.Request) -> Context:
         return await asyncio.to_thread(Context.from_tar, spool, scratch)
 
 
-ROUTES: Routes = (("POST", "/build", _build),)
+async def _text(request: web.Request) -> bytes | None:
+    """The body beside a folder: a Dockerfile that isn't in it. None when it is empty."""
+    text = await request.read()
+    return text or None
+
+
+async def _leave_secrets(request: web.Request) -> web.Response:
+    """For ``POST /build?secrets=TOKEN``."""
+    return json_answer({"token": engine_of(request).builds.secrets.leave(await json_body(request))})
+
+
+ROUTES: Routes = (
+    ("POST", "/build", _build),
+    ("POST", "/containerlab/build-secrets", _leave_secrets),
+)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from containerlab.api.keys import Routes, engine_of
-from containerlab.api.requests import filters, refuse
+from containerlab.api.requests import filters, integer, refuse
 from containerlab.api.streams import json_answer
+from containerlab.engine.moments import moment
 from containerlab.engine.system import DISK_KINDS
 from containerlab.errors import InvalidParameter
 
@@ -42,11 +43,20 @@ async def _disk_usage(request: web.Request) -> web.Response:
 
 
 async def _build_prune(request: web.Request) -> web.Response:
-    for name in ("keep-storage", "reserved-space", "max-used-space", "min-free-space"):
-        refuse(request, name, "the cache has no bound to keep to")
-    if filters(request):
-        raise InvalidParameter("filters are not supported: the whole unneeded cache goes")
-    return json_answer(await engine_of(request).builds.prune())
+    """``all`` changes nothing: a layer that an image needs is no cache."""
+    for name in ("max-used-space", "min-free-space"):
+        refuse(request, name, "use keep-storage: the bytes of the cache to keep")
+    wanted = filters(request)
+    for name in wanted:
+        if name not in ("until", "unused-for"):
+            raise InvalidParameter(f"the filter {name} is not supported", hint="it is until or unused-for, as in 24h")
+    moments = [moment(value) for values in wanted.values() for value in values]
+    return json_answer(
+        await engine_of(request).builds.prune(
+            keep=max(integer(request, "keep-storage"), integer(request, "reserved-space")),
+            unused_since=min(moments) if moments else None,
+        )
+    )
 
 
 async def _network_prune(request: web.Request) -> web.Response:

@@ -105,8 +105,11 @@ class BuildCache:
             raise
         self._grown = True
 
-    def collect(self, limit: int | None = None) -> list[Layer]:
-        """Remove the layers of the cache that weren't used for longest, down to ``limit`` bytes; for a thread."""
+    def collect(self, limit: int | None = None, *, unused_since: float | None = None) -> list[Layer]:
+        """Remove the layers of the cache that weren't used for longest, down to ``limit`` bytes; for a thread.
+
+        With ``unused_since`` (seconds since 1970) those that were used later stay all the same.
+        """
         if limit is None and not self._grown:
             return []
         self._grown = False
@@ -115,13 +118,13 @@ class BuildCache:
         size = sum(layer.size for layer in idle.values())
         if size <= most:
             return []
-        return self._collect(idle, size - most)
+        return self._collect(idle, size - most, unused_since)
 
     def _unneeded(self) -> list[Layer]:
         needed = {chain for image in self._images.list() for chain in image.chain_ids}
         return [layer for layer in self._layers.all() if layer.chain_id not in needed]
 
-    def _collect(self, idle: dict[str, Layer], excess: int) -> list[Layer]:
+    def _collect(self, idle: dict[str, Layer], excess: int, unused_since: float | None) -> list[Layer]:
         """A layer goes before those below it."""
         rows = self._database.rows("SELECT chain_id, MAX(used) AS used FROM build_steps GROUP BY chain_id")
         used = {row["chain_id"]: row["used"] for row in rows}
@@ -130,7 +133,10 @@ class BuildCache:
         heapq.heapify(heap)
         gone: list[Layer] = []
         while heap and excess > 0:
-            layer = idle[heapq.heappop(heap)[1]]
+            last, chain = heapq.heappop(heap)
+            if unused_since is not None and last >= unused_since:
+                break
+            layer = idle[chain]
             if not self._remove(layer):
                 continue
             gone.append(layer)

@@ -42,6 +42,7 @@ class Context:
         self._digests: dict[tuple[str, Dockerignore], str] = {}
         self._walks: dict[tuple[str, Dockerignore], list[Entry]] = {}
         self._known = Known()
+        self._given: bytes | None = None
         self.is_root = is_root
 
     @classmethod
@@ -63,10 +64,15 @@ class Context:
             raise
 
     @classmethod
-    def from_directory(cls, path: Path) -> Context:
-        """A folder of this host, read where it lies. Raises InvalidParameter when it isn't a directory."""
+    def from_directory(cls, path: Path, *, dockerfile: bytes | None = None) -> Context:
+        """A folder of this host, read where it lies; ``dockerfile`` is the text of one that isn't in it.
+
+        Raises InvalidParameter when it isn't a directory.
+        """
         try:
-            return cls(_open_directory(path), path=path)
+            context = cls(_open_directory(path), path=path)
+            context._given = dockerfile
+            return context
         except OSError as error:
             raise InvalidParameter(f"the build context {path} can't be read: {error.strerror}") from None
 
@@ -111,7 +117,7 @@ class Context:
 
     def dockerfile(self, name: str) -> bytes:
         """The Dockerfile's text; its ignore file takes effect. Raises NotFound, OutsideContext, InvalidParameter."""
-        text = self._read(name)
+        text = self._given if self._given is not None else self._read(name)
         if text is None:
             raise NotFound(
                 f"Cannot locate specified Dockerfile: {name}", hint="give its path inside the build context with -f"

@@ -6,18 +6,21 @@ __all__ = ["BuildOptions", "Built", "build", "build_command", "told"]
 
 import codecs
 import json
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 import docker.utils.json_stream
 
 from containerlab.commands import html
-from containerlab.commands.build_context import compressed, send
+from containerlab.commands.build_context import Sent, compressed, is_archive, send
 from containerlab.commands.build_options import build_options
+from containerlab.commands.build_secrets import hand_over
 from containerlab.commands.build_steps import BuildLog
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.output import Silent
@@ -27,13 +30,20 @@ from containerlab.commands.streams import post
 from containerlab.commands.values import pairs
 from containerlab.errors import BuildFailed, UsageError
 
+_HEAD = 1024
+_MOST_TEXT = 16 << 20
+
 
 @dataclass
 class BuildOptions:
-    """What was said on the line. ``dockerfile`` is the Dockerfile's text where it isn't in the context (a cell)."""
+    """What was said on the line. ``dockerfile`` is the Dockerfile's text where it isn't in the context (a cell).
+
+    ``archive`` is a context that came as a tar.
+    """
 
     context: Path | None = None
     dockerfile: bytes | None = None
+    archive: IO[bytes] | None = None
     file: str | None = None
     tag: tuple[str, ...] = ()
     build_arg: tuple[str, ...] = ()
@@ -57,7 +67,9 @@ class BuildOptions:
     memory: int | None = None
     memory_swap: int | None = None
     platform: str | None = None
+    progress: str = "auto"
     pull: bool = False
+    secret: tuple[str, ...] = ()
     security_opt: tuple[str, ...] = ()
     shm_size: int | None = None
     squash: bool = False
@@ -106,12 +118,17 @@ def build(context: Context, options: BuildOptions) -> Built:
     """
     if options.iidfile is not None:
         options.iidfile.unlink(missing_ok=True)
-    sent = send(options.context, options.dockerfile, options.file, engine_reads_folders=context.own_engine)
+    sent = (
+        Sent([("dockerfile", options.file or "Dockerfile")], options.archive)
+        if options.archive is not None
+        else send(options.context, options.dockerfile, options.file, engine_reads_folders=context.own_engine)
+    )
     archive = compressed(sent.archive) if options.compress else sent.archive
-    log, output = BuildLog(), Silent() if options.quiet else context.output
+    secrets = hand_over(context, options.secret)
+    log, output = BuildLog(), Silent() if options.quiet or options.progress == "quiet" else context.output
     with closing(sent.archive), closing(archive):
         response = post(
-            context.client, "/build", params=[*_params(context, options), *sent.params], data=archive,
+            context.client, "/build", params=[*_params(context, options), *sent.params, *secrets], data=archive,
             headers=_headers(context),
         )  # fmt: skip
     try:
@@ -191,7 +208,8 @@ def _failure(log: BuildLog, options: BuildOptions) -> BuildFailed:
 
 
 @verb(
-    "build", help="Build an image from the Dockerfile and the files in the folder PATH (- reads the Dockerfile alone)."
+    "build",
+    help="Build an image from the Dockerfile and the files in the folder PATH (- reads a Dockerfile or a tar).",
 )
 @build_options
 @click.argument("path")
@@ -199,7 +217,7 @@ def _failure(log: BuildLog, options: BuildOptions) -> BuildFailed:
 def build_command(context: Context, /, path: str, **options: Any) -> Result:
     chosen = BuildOptions(**options)
     if path == "-":
-        chosen.dockerfile = context.body if context.body is not None else _read_stdin(context)
+        _from_stdin(context, chosen)
     else:
         chosen.context = Path(path)
     return told(build(context, chosen), chosen)
@@ -210,10 +228,21 @@ def told(result: Built, options: BuildOptions) -> Result:
     return Lines([result.id]) if options.quiet else result
 
 
-def _read_stdin(context: Context) -> bytes:
+def _from_stdin(context: Context, options: BuildOptions) -> None:
+    """A Dockerfile's text, or a tar of the whole context, of any compression."""
+    if context.body is not None:
+        options.dockerfile = context.body
+        return
     if context.stdin_fd is None:
         raise UsageError(
             "build - reads the Dockerfile from the cell's text.", hint="Use %%dockerfile -t NAME with a body."
         )
     with open(context.stdin_fd, "rb", closefd=False) as stream:
-        return stream.read(16 * 2**20)
+        head = stream.read(_HEAD)
+        if not is_archive(head):
+            options.dockerfile = head + stream.read(_MOST_TEXT)
+            return
+        options.archive = tempfile.TemporaryFile()
+        options.archive.write(head)
+        shutil.copyfileobj(stream, options.archive)
+        options.archive.seek(0)

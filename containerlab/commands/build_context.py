@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Sent", "compressed", "ignore_patterns", "send"]
+__all__ = ["Sent", "compressed", "ignore_patterns", "is_archive", "send"]
 
 import gzip
 import io
@@ -41,14 +41,34 @@ def send(folder: Path | None, dockerfile: bytes | None, name: str | None, *, eng
     if not root.is_dir():
         raise UsageError(f"The context {folder} is not a folder.")
     if dockerfile is not None:
-        return _archived(root, name or _CELL_DOCKERFILE, dockerfile.decode("utf-8", "replace"))
+        inside = name or _CELL_DOCKERFILE
+        if engine_reads_folders:
+            return _beside(root, inside, dockerfile)
+        return _archived(root, inside, dockerfile.decode("utf-8", "replace"))
     path = _find(name, root)
     if not path.is_relative_to(root):
+        if engine_reads_folders:
+            return _beside(root, path.name, path.read_bytes())
         return _archived(root, _CELL_DOCKERFILE, path.read_text(encoding="utf-8", errors="replace"))
     inside = path.relative_to(root).as_posix()
     if engine_reads_folders:
-        return Sent([("dockerfile", inside), ("remote", f"containerlab-directory:{root}")])
+        return Sent([("dockerfile", inside), _directory(root)])
     return _archived(root, inside, None)
+
+
+def _directory(root: Path) -> tuple[str, str]:
+    return "remote", f"containerlab-directory:{root}"
+
+
+def _beside(root: Path, name: str, dockerfile: bytes) -> Sent:
+    """A folder that the engine reads, with a Dockerfile that isn't in it: the request's body."""
+    return Sent([("dockerfile", name), _directory(root)], io.BytesIO(dockerfile))
+
+
+def is_archive(head: bytes) -> bool:
+    """Does ``head``, the first 1024 bytes, begin a tar, of any compression?"""
+    packed = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
+    return head.startswith(packed) or head[257:262] == b"ustar"
 
 
 def compressed(archive: IO[bytes]) -> IO[bytes]:

@@ -19,7 +19,7 @@ _NO_BUILDKIT = "it is BuildKit's, and this builder is the classic one"
 _STAYS = "a step's container never outlives its step"
 _BUILDKIT = (
     "--allow", "--annotation", "--attest", "--build-context", "--builder", "--cache-to", "--call", "--metadata-file",
-    "--no-cache-filter", "--output", "--progress", "--provenance", "--sbom", "--secret", "--ssh",
+    "--no-cache-filter", "--output", "--provenance", "--sbom",
 )  # fmt: skip
 
 
@@ -51,6 +51,15 @@ def build_options(command: _Command) -> _Command:
         _one("--iidfile", type=click.Path(path_type=Path), metavar="FILE", help="Write the image's id to this file."),
         _one("--compress", is_flag=True, help="Send the files compressed."),
         _one("-q", "--quiet", is_flag=True, help="Show no steps, only the image's id."),
+        _one(
+            "--secret",
+            multiple=True,
+            metavar="id=ID,src=FILE",
+            help="A secret for RUN --mount=type=secret, or env=NAME.",
+        ),
+        _one(
+            "--progress", type=click.Choice(["auto", "plain", "quiet"]), default="auto", help="Lines of text, or none."
+        ),
         _one("--cache-from", multiple=True),
         *(_one(name) for name in ("--cgroup-parent", "--isolation")),
         _one("--security-opt", multiple=True),
@@ -58,6 +67,7 @@ def build_options(command: _Command) -> _Command:
         _one("--ulimit", multiple=True, type=values.ULIMIT),
         _one("--force-rm", is_flag=True),
         click.option("--rm", cls=Always, why=_STAYS, is_flag=True, default=True, expose_value=False, hidden=True),
+        refused("--ssh", why="no agent is forwarded; pass a key with --secret"),
         content_trust,
         *(refused(name, *(("-o",) if name == "--output" else ()), why=_NO_BUILDKIT) for name in _BUILDKIT),
         *(refused_flag(name, why=_NO_BUILDKIT) for name in ("--check", "--debug", "--load", "--push")),

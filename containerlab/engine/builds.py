@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from containerlab.engine.build_cache import prune_cache
+from containerlab.engine.build_secrets import SecretDrop
 from containerlab.engine.images import Images
 from containerlab.engine.parts import Parts
 from containerlab.images import Image, Reference
@@ -24,6 +25,7 @@ class Builds:
     def __init__(self, parts: Parts, images: Images) -> None:
         self._parts, self._images = parts, images
         self._builder: Builder | None = None
+        self.secrets = SecretDrop()
 
     async def build(
         self,
@@ -53,9 +55,16 @@ class Builds:
                 parts.tell_image(image, "tag", name=tag.familiar())
         return image
 
-    async def prune(self) -> dict[str, Any]:
-        """Forget the cache: the layers that no image, container or running build needs."""
-        done = await asyncio.to_thread(prune_cache, self._parts.images)
+    async def prune(self, *, keep: int = 0, unused_since: float | None = None) -> dict[str, Any]:
+        """Forget the cache: the layers that no image, container or running build needs, and the cache mounts.
+
+        With ``keep`` (bytes) the layers that were used last stay, with ``unused_since`` (seconds since 1970) those
+        used later, and the cache mounts stay with both.
+        """
+        builder = self._made()
+        idle = [] if keep or unused_since is not None else builder.mounts.idle()
+        layers = None if idle or not (keep or unused_since is not None) else (keep, unused_since)
+        done = await asyncio.to_thread(prune_cache, self._parts.images, builder, layers, idle)
         self._parts.tell_prune("builder", done["SpaceReclaimed"])
         return done
 

@@ -167,7 +167,9 @@ class System:
         if "volume" in kinds:
             answer["Volumes"] = await asyncio.to_thread(self._volumes.usage)
         if "build-cache" in kinds:
-            answer["BuildCache"] = await asyncio.to_thread(cache_view, parts.images)
+            answer["BuildCache"] = await asyncio.to_thread(
+                cache_view, parts.images, parts.settings.store / "build-cache"
+            )
         return answer
 
     def _image_usage(self) -> dict[str, Any]:

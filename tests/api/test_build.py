@@ -94,7 +94,6 @@ def test_every_parameter_of_dockers_client_is_passed_on(serving):
         ("ulimits", '[{"Name":"nofile","Soft":1,"Hard":1}]'),
         ("cgroupparent", "/elsewhere"),
         ("securityopt", '["seccomp=unconfined"]'),
-        ("cachefrom", '["other"]'),
         ("squash", "1"),
         ("outputs", '[{"Type":"local"}]'),
         ("platform", "linux/s390x"),

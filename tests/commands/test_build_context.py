@@ -47,9 +47,14 @@ def test_the_own_engine_reads_the_folder_where_it_lies(folder: Path, monkeypatch
     assert sent.archive.read() == b""
 
 
-@pytest.mark.parametrize("own", [True, False])
-def test_a_cells_dockerfile_travels_with_the_folder(folder: Path, own: bool) -> None:
-    sent = send(folder, b"FROM cell\n", None, engine_reads_folders=own)
+def test_a_cells_dockerfile_travels_beside_the_folder_that_our_engine_reads(folder: Path) -> None:
+    sent = send(folder, b"FROM cell\n", None, engine_reads_folders=True)
+    assert dict(sent.params)["remote"] == f"containerlab-directory:{folder}"
+    assert sent.archive.read() == b"FROM cell\n"
+
+
+def test_a_cells_dockerfile_travels_with_the_folder(folder: Path) -> None:
+    sent = send(folder, b"FROM cell\n", None, engine_reads_folders=False)
     name = dict(sent.params)["dockerfile"]
     with tarfile.open(fileobj=sent.archive) as archive:
         held = archive.extractfile(name)
@@ -63,6 +68,8 @@ def test_f_is_a_path_of_the_callers_or_one_inside(folder: Path) -> None:
     (folder / "src/web").write_text("FROM web\n")
     assert send(folder, None, "src/web", engine_reads_folders=False).params == [("dockerfile", "src/web")]
     sent = send(folder, None, str(outside), engine_reads_folders=True)
+    assert dict(sent.params)["dockerfile"] == "other" and sent.archive.read() == b"FROM other\n"
+    sent = send(folder, None, str(outside), engine_reads_folders=False)
     assert dict(sent.params)["dockerfile"] in names(sent) and "remote" not in dict(sent.params)
 
 

@@ -97,7 +97,7 @@ def test_offers(line: str, some: set[str]) -> None:
         "%container system df ",
         "%container port web-1 ",
         "%container run --gpu",
-        "%container build --progr",
+        "%container build --proven",
     ],
 )
 def test_offers_nothing_where_anything_else_is_meant(line: str) -> None:

@@ -1,0 +1,92 @@
+"""``build`` by the program itself: secrets, a tar or a Dockerfile on stdin, Dockerfiles that lie elsewhere, prunes."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.store import Store
+
+TOKEN = "t0k3n-of-a-test-that-is-kept-nowhere"
+
+
+def run(store: Store, *words: str | Path, data: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
+    variables = {name: value for name, value in os.environ.items() if name not in ("DOCKER_HOST", "CONTAINERLAB_HOST")}
+    return subprocess.run(
+        [sys.executable, "-m", "containerlab", *words],
+        input=data,
+        capture_output=True,
+        check=False,
+        env={**variables, "CONTAINERLAB_STORE": str(store.folder), **environment},
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "context").mkdir()
+    return tmp_path / "context"
+
+
+def ok(done: subprocess.CompletedProcess[bytes]) -> str:
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
+def test_a_secret_reaches_its_run_and_nothing_else(store: Store, folder: Path) -> None:
+    (folder / "Dockerfile").write_text(
+        "FROM lab/busybox\nRUN --mount=type=secret,id=file,required --mount=type=secret,id=var,target=/v "
+        "wc -c < /run/secrets/file; wc -c < /v\n"
+    )
+    (folder.parent / "token").write_text(TOKEN)
+    words = ("--secret", f"id=file,src={folder.parent}/token", "--secret", "id=var,env=MY_TOKEN", "--no-cache")
+    said = ok(run(store, "build", *words, folder, MY_TOKEN=TOKEN))
+    assert said.count(str(len(TOKEN))) == 2
+    assert TOKEN not in said
+    for path in store.folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            assert TOKEN.encode() not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize("secret", ["src=x", "id=a,src=/none", "id=a,env=NOT_THERE", "id=a,what=b", "id=a,type=ssh"])
+def test_a_secret_that_cannot_be_read_is_refused_before_the_build(store: Store, folder: Path, secret: str) -> None:
+    (folder / "Dockerfile").write_text("FROM lab/busybox\n")
+    done = run(store, "build", "--secret", secret, folder)
+    assert done.returncode != 0
+    assert b"--secret" in done.stderr
+
+
+def test_ssh_and_squash_are_refused_by_name(store: Store, folder: Path) -> None:
+    (folder / "Dockerfile").write_text("FROM lab/busybox\n")
+    for option in (("--ssh", "default"), ("--squash",)):
+        done = run(store, "build", *option, folder)
+        assert done.returncode != 0
+        assert option[0].encode() in done.stderr
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz"])
+def test_a_tar_on_stdin_is_the_whole_context(store: Store, mode: str) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=mode) as archive:
+        for name, text in (("Dockerfile", b"FROM lab/busybox\nCOPY f /f\nRUN cat /f\n"), ("f", b"from the tar\n")):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text))
+    assert "from the tar" in ok(run(store, "build", "--no-cache", "-", data=out.getvalue()))
+    said = ok(run(store, "build", "-q", "-", data=b"FROM lab/busybox\nLABEL a=b\n"))
+    assert said.startswith("sha256:")
+
+
+def test_a_dockerfile_beside_the_context_is_built_with_it(store: Store, folder: Path) -> None:
+    (folder / "f").write_text("in the context\n")
+    (folder.parent / "Other").write_text("FROM lab/busybox\nCOPY . /all/\nRUN ls /all; cat /all/f\n")
+    said = ok(run(store, "build", "--no-cache", "-f", folder.parent / "Other", "--iidfile", folder / "iid", folder))
+    assert "in the context" in said
+    assert "Other" not in said.split("RUN ls", 1)[1].split("in the context")[0]
+    assert (folder / "iid").read_text().startswith("sha256:")
+    assert ok(run(store, "build", "--progress", "quiet", "-f", folder.parent / "Other", folder)).startswith("Built ")
