@@ -17,7 +17,7 @@ from aiohttp import web
 __all__ = ["Connection", "connection_factory", "peer_uid"]
 
 _HEAD_SECONDS = 30.0
-_MAX_CONNECTIONS = 1024
+_MAX_CONNECTIONS = 4096
 _LINE_LIMIT = 256 * 1024
 """Bytes of the request line or of one header: a build's arguments travel in the query."""
 

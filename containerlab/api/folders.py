@@ -12,7 +12,7 @@ from containerlab.errors import Forbidden
 
 __all__ = ["listen", "lock", "make_private"]
 
-_BACKLOG = 128
+_BACKLOG = 1024
 
 
 def make_private(folder: Path) -> None:

@@ -13,6 +13,7 @@ import contextlib
 import gc
 import logging
 import os
+import resource
 import signal
 import sys
 import time
@@ -59,6 +60,7 @@ def main(argv: list[str]) -> int:
         if options.detach:
             _detach(run / "engine.log")
         _configure_logging()
+        _raise_descriptor_limit()
         lock = folders.lock(options.store)
         if lock is None:
             starter.running()
@@ -120,6 +122,13 @@ def _begin_anew(options: argparse.Namespace) -> None:
 def _configure_logging() -> None:
     level = os.environ.get("CONTAINERLAB_LOG", "WARNING").upper()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=level)
+
+
+def _raise_descriptor_limit() -> None:
+    """As many descriptors as the host allows: a login shell's 1,024 are fewer than a class's open streams."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _serve(options: argparse.Namespace, run: Path, starter: Starter) -> int:
