@@ -133,13 +133,13 @@ def _told(instruction: Instruction) -> Iterator[None]:
 
 def _transferrer(planning: Planning, transfer: _Transfer) -> Write:
     def write(root_fd: int, stage_fd: int) -> None:
-        ownership, chowned = _ownership(planning, stage_fd, transfer)
+        ownership, squashed = _ownership(planning, stage_fd, transfer)
         like = _looks_of(stage_fd) if root_fd != stage_fd else None
         with transfer.origin.opened() as context:
             copier = Copier(root_fd, context, ownership, like=like)
             try:
                 transferring = _Transferring(
-                    planning, transfer, context, copier, root_fd, ownership if chowned else None
+                    planning, transfer, context, copier, root_fd, ownership if squashed else None
                 )
                 for source in transfer.sources:
                     transferring.one(source)
@@ -171,7 +171,10 @@ def _looks_of(stage_fd: int) -> Callable[[int, bytes], None]:
 
 @dataclass(frozen=True, slots=True)
 class _Transferring:
-    """A transfer under way; ``chown`` is who gets what an archive brings, None the archive's own owners."""
+    """A transfer under way; ``chown`` is who gets what an archive brings, None the archive's own owners.
+
+    Docker's ``--chown`` doesn't reach into an archive.
+    """
 
     planning: Planning
     transfer: _Transfer
@@ -242,7 +245,7 @@ def _is_archive(fd: int) -> bool:
 
 
 def _ownership(planning: Planning, stage_fd: int, transfer: _Transfer) -> tuple[Ownership, bool]:
-    """Who owns the copies, and whether that was asked for. Raises BadArchive for a name the image doesn't know."""
+    """Who owns the copies, and whether that is all this host can give. Raises BadArchive for a name the image doesn't know."""
     uid, gid = 0, 0
     if transfer.chown:
         user, _, group = transfer.chown.partition(":")
@@ -258,7 +261,7 @@ def _ownership(planning: Planning, stage_fd: int, transfer: _Transfer) -> tuple[
         planning.messages.line(f"[Warning] --chown={transfer.chown} has no effect: this host maps one user only")
     uid, gid = squashed or (uid, gid)
     kept = transfer.origin.keeps_owners and not transfer.chown and squashed is None
-    return Ownership(uid, gid, transfer.mode, kept), bool(transfer.chown) or squashed is not None
+    return Ownership(uid, gid, transfer.mode, kept), squashed is not None
 
 
 def _workdir(planning: Planning, instruction: Workdir) -> Step:

@@ -11,6 +11,7 @@ import tarfile
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from containerlab.images import Image
@@ -19,7 +20,19 @@ from tests.dockerd import running_dockerd
 
 pytestmark = [pytest.mark.root, pytest.mark.docker]
 
-_FIELDS = ("Env", "Cmd", "Entrypoint", "Labels", "ExposedPorts", "Volumes", "WorkingDir", "User", "StopSignal", "Shell")
+_FIELDS = (
+    "Env",
+    "Cmd",
+    "Entrypoint",
+    "Labels",
+    "ExposedPorts",
+    "Volumes",
+    "WorkingDir",
+    "User",
+    "StopSignal",
+    "Shell",
+    "Healthcheck",
+)
 # What a container of docker's has beside the image's own files.
 _CONTAINERS_OWN = ("dev", "proc", "sys", ".dockerenv", "etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/mtab")
 
@@ -41,6 +54,38 @@ CASES = {
     "runs": (
         "FROM base\nRUN echo a > /a && mkdir -m 700 /d && touch /d/x && chown 5:6 /d/x\nRUN rm /a && ln -s /d /l\n"
         'RUN ["sh", "-c", "echo $HOME > /home-is"]\nWORKDIR /w\nUSER ana\nRUN id > /tmp/id; pwd >> /tmp/id\n'
+    ),
+    "stages": (
+        "ARG B=base\nFROM $B AS one\n"
+        "RUN mkdir -p /out/d && echo x > /out/d/x && chown 5:6 /out/d/x && chmod 640 /out/d/x\n"
+        "RUN ln -s d /out/l\nFROM base AS unused\nRUN echo unused\nFROM one AS two\nRUN echo two > /out/two\n"
+        "FROM base\nCOPY --from=one /out /a\nCOPY --from=two /out/two /b/\nCOPY --from=0 --chown=ana:lab /out/d /c\n"
+        "COPY --from=base /etc/passwd /etc/group /d/\nCOPY --from=one /out/l /e\n"
+    ),
+    "onbuild_of_a_stage": "FROM base AS a\nONBUILD RUN echo on > /on\nFROM a\nRUN cat /on > /seen\n",
+    "health_and_signals": (
+        'FROM base\nHEALTHCHECK --interval=5s --timeout=1m30s --start-period=2s --retries=4 CMD ["true", "x"]\n'
+        'STOPSIGNAL 9\nUSER 1000:lab\nSHELL ["/bin/sh", "-ec"]\nRUN id > /tmp/id\nCMD echo $HOME\n'
+        'VOLUME ["/data", "/more data"]\nLABEL a="b c" d=\'e "f"\' g=h\\ i\n'
+    ),
+    "no_healthcheck": "FROM base\nHEALTHCHECK NONE\n",
+    "words": (
+        "FROM base\nENV v=/a/b/c w= x='$v' y=\"$v\" z=\\$v\n"
+        "ENV d=${v:-d} e=${w:-d} f=${w:+p} g=${v:+p} h=${u:-$v} i=a${v}b$v.c\n"
+        "WORKDIR ${v}/${u:-d}\nEXPOSE ${p:-80}/tcp 443\nRUN echo $d $e $f $g $h $i > /words\n"
+    ),
+    "adds": (
+        "FROM base\nADD a.tgz /x\nADD a.tgz f /y/\nADD d /z\nADD --chown=7:8 a.tgz /o\nADD f /bin/..\n"
+        'COPY ["f", "/with space/f"]\n'
+        "ADD f l*k /globbed/\n"
+    ),
+    "links_in_the_way": (
+        "FROM base\nRUN mkdir /real && ln -s /real /lnk && ln -s /real/file /flnk && touch /real/file\n"
+        "COPY f /lnk/f\nCOPY d /lnk\n"
+        "COPY f /flnk\nWORKDIR /lnk/deep\nCOPY f .\n"
+    ),
+    "deletions": (
+        "FROM base\nCOPY d /d\nRUN rm -r /d/sub && mkdir /d/sub && rm /bin/yes\nCOPY f /d/sub/f\nRUN mv /d /e\n"
     ),
     "continuations": "FROM base\nRUN echo one \\\n  # comment\n  two \\\n\n three > /f\nENV x=1 \\\n    y=2\n",
 }
@@ -70,7 +115,7 @@ def context(site: Site) -> Site:
 
 
 def run_docker(client: list[str], *words: str, data: bytes | None = None) -> bytes:
-    return subprocess.run([*client, *words], input=data, capture_output=True, check=True).stdout
+    return subprocess.run([*client, *words], input=data, stdout=subprocess.PIPE, check=True).stdout
 
 
 def docker_build(client: list[str], site: Site) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
@@ -109,7 +154,8 @@ def test_docker_makes_the_same_image(context: Site, dockerd: list[str], case: st
     os.utime(context.context / "Dockerfile", (1, 1))
     config, files = docker_build(dockerd, context)
     image = context.build(CASES[case]).ok()
-    ours = json.loads(json.dumps({name: getattr(image.config.config, name) or None for name in _FIELDS}))
+    settings = msgspec.to_builtins(image.config.config)
+    ours = {name: settings.get(name) or None for name in _FIELDS}
     assert ours == {name: config.get(name) or None for name in _FIELDS}
     found = own_files(context, image)
     volumes = {path.strip("/") for path in config.get("Volumes") or {}}
