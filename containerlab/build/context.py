@@ -143,10 +143,11 @@ class Context:
     # -- finding ----------------------------------------------------------------------------------------
 
     def find(self, pattern: str, *, parents: bool = False, without: Dockerignore = NOTHING) -> list[tuple[str, Entry]]:
-        """What a source of COPY or ADD names: (name in the destination, entry with links followed). Never none.
+        """What a source of COPY or ADD names: (name in the destination, entry with links followed).
 
         With ``parents`` the name is the whole path, or what follows ``/./`` in the pattern, and ``**`` stands for any
-        directories. Raises NotFound, OutsideContext, and ValueError for a pattern that breaks the grammar.
+        directories. Only a pattern may find nothing. Raises NotFound, OutsideContext, and ValueError for a pattern that
+        breaks the grammar.
         """
         if not self.is_root:
             refuse_outside(pattern)
@@ -156,7 +157,7 @@ class Context:
         if not has_wildcard(pattern):
             found_one = self._shown(parts)
             name = next((part for part in reversed(parts) if part != ".."), found_one.name)
-            return self._admitted([("/".join(parts[pivot:]) if parents else name, found_one)], without)
+            return _admitted([("/".join(parts[pivot:]) if parents else name, found_one)], without)
         paths = [""]
         for part in parts:
             paths = [found for path in paths for found in self._step(path, part, deep=parents)]
@@ -164,13 +165,7 @@ class Context:
         for path in sorted(set(paths), key=os.fsencode):
             name = "/".join(path.split("/")[pivot:]) if parents else path.rpartition("/")[2]
             found.append((name, self._shown(path.split("/"))))
-        return self._admitted(found, without)
-
-    def _admitted(self, found: list[tuple[str, Entry]], without: Dockerignore) -> list[tuple[str, Entry]]:
-        admitted = [(name, each) for name, each in found if each.is_directory or not without.excludes(each.name)]
-        if not admitted:
-            raise NotFound("no source files were specified")
-        return admitted
+        return _admitted(found, without)
 
     def walk(self, directory: Entry, without: Dockerignore = NOTHING) -> list[Entry]:
         """Everything below ``directory`` that isn't left out, parents first, by name."""
@@ -288,6 +283,11 @@ class Context:
         if self._path is not None:
             self._known.put(entry.status, self._tree.entry(entry.path).status, digest)
         return digest
+
+
+def _admitted(found: list[tuple[str, Entry]], without: Dockerignore) -> list[tuple[str, Entry]]:
+    """A file that is named itself is held against ``--exclude`` by its name."""
+    return [(name, each) for name, each in found if each.is_directory or not without.excludes(each.name)]
 
 
 def _needed(entries: list[Entry], excludes: Callable[[str], bool]) -> list[Entry]:

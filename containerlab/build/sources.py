@@ -46,7 +46,11 @@ def sources_of(planning: Planning, instruction: Copy | Add, origin: Origin) -> l
             found.append(_remote(planning, instruction, name))
         else:
             found.append(_local(instruction, origin, Selection(name, parents, exclude)))
-    return [*found, *(_heredoc(planning, instruction, heredoc) for heredoc in instruction.heredocs)]
+    found += [_heredoc(planning, instruction, heredoc) for heredoc in instruction.heredocs]
+    if not any(source.found for source in found):
+        hint = f"nothing is called {' or '.join(instruction.sources)}, or all of it is left out"
+        raise instruction.node.error(f"{instruction.keyword} failed: no source files were specified", hint=hint)
+    return found
 
 
 def summary(sources: list[Source]) -> str:

@@ -6,6 +6,7 @@ import os
 import posixpath
 import re
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,7 +36,6 @@ __all__ = ["FILE_STEPS"]
 
 _MODE = re.compile(r"[0-7]{3,4}\Z")
 _HEREDOC_MODE, _REMOTE_MODE = 0o644, 0o600
-_HEREDOC_TIME = 0
 _CHUNK = 1 << 20
 
 Write = Callable[[int, int], None]
@@ -187,7 +187,7 @@ class _Transferring:
         if source.url:
             self._remote(source)
         elif source.selection is None:
-            self.copier.write_file(self._place(source.found[0].name), [source.text], _HEREDOC_MODE, _HEREDOC_TIME)
+            self.copier.write_file(self._place(source.found[0].name), [source.text], _HEREDOC_MODE, time.time_ns())
         else:
             rules = source.selection.rules()
             for name, entry in entries(self.context, source.selection, rules):
@@ -245,7 +245,7 @@ def _is_archive(fd: int) -> bool:
 
 
 def _ownership(planning: Planning, stage_fd: int, transfer: _Transfer) -> tuple[Ownership, bool]:
-    """Who owns the copies, and whether that is all this host can give. Raises BadArchive for a name the image doesn't know."""
+    """Who owns the copies, and whether that is all this host can give. Raises BadArchive for an unknown name."""
     uid, gid = 0, 0
     if transfer.chown:
         user, _, group = transfer.chown.partition(":")
@@ -280,7 +280,7 @@ def _workdir(planning: Planning, instruction: Workdir) -> Step:
             copier = Copier(root_fd, context, Ownership(uid, gid))
             try:
                 if not copier.is_directory(absolute):
-                    copier.make_directory(absolute, _HEREDOC_TIME)
+                    copier.make_directory(absolute, time.time_ns())
                     copier.finish()
             finally:
                 copier.close()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from containerlab.build import BuildOptions, Context
+from containerlab.build.context import Entry
 from containerlab.errors import BuildFailed, StorageFull
 from tests.build.conftest import SMALL_STORE, Built, Site, run
 
@@ -204,3 +206,81 @@ def test_a_disk_that_fills_inside_a_run_fails_that_run(small_site: Site) -> None
     built = small_site.build("FROM base\nCOPY a /a\nRUN head -c 99999999 /dev/zero > /fill || exit 7\n")
     assert isinstance(built.error, BuildFailed | StorageFull)
     assert small_site.build("FROM base\nCOPY a /a\n").cached == [False, True]
+
+
+def test_what_was_hashed_is_not_read_again_until_it_changes(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(20):
+        site.write(**{f"src__f{number}": f"{number}"})
+    time.sleep(0.2)  # a file that was just changed isn't remembered
+    read: list[str] = []
+    chunks = Context.chunks
+
+    def counted(self: Context, entry: Entry) -> Iterator[bytes]:
+        read.append(entry.path)
+        return chunks(self, entry)
+
+    monkeypatch.setattr(Context, "chunks", counted)
+    dockerfile = "FROM base\nCOPY src /src\nCOPY src/f1 /f1\n"
+    site.build(dockerfile).ok()
+    assert len(read) == 20
+    read.clear()
+    assert site.build(dockerfile).cached == [False, True, True]
+    assert read == []
+    site.write(src__f3="changed")
+    built = site.build(dockerfile)
+    assert built.cached == [False, False, False]
+    assert read == ["src/f3"]
+    assert site.read(built.ok(), "/src/f3") == "changed"
+
+
+def test_a_file_that_changes_without_its_time_and_size_is_read_again(site: Site) -> None:
+    site.write(f="one")
+    os.utime(site.context / "f", (1_000_000_000, 1_000_000_000))
+    time.sleep(0.2)
+    dockerfile = "FROM base\nCOPY f /f\n"
+    site.build(dockerfile).ok()
+    site.write(f="two")
+    os.utime(site.context / "f", (1_000_000_000, 1_000_000_000))
+    assert site.read(site.build(dockerfile).ok(), "/f") == "two"
+
+
+def test_a_file_that_was_just_changed_is_read_again(site: Site) -> None:
+    dockerfile = "FROM base\nCOPY f /f\n"
+    for number in range(10):
+        site.write(f=f"{number}")
+        assert site.read(site.build(dockerfile).ok(), "/f") == f"{number}"
+
+
+def test_only_the_arguments_that_a_step_can_see_decide_about_it(site: Site) -> None:
+    dockerfile = "FROM base\nRUN echo > /before\nARG v\nENV e=1\nCOPY f /f\nRUN echo $v > /after\n"
+    site.write(f="f")
+    site.build(dockerfile, build_args={"v": "1"}).ok()
+    again = site.build(dockerfile, build_args={"v": "2"})
+    assert again.cached == [False, True, True, True, True, False]
+    assert site.read(again.ok(), "/after") == "2\n"
+
+
+def test_how_a_parent_came_to_be_does_not_decide(site: Site) -> None:
+    site.build("FROM base\nENV a=b\nENV a=\nRUN cat /bin/busybox > /dev/null\n").ok()
+    again = site.build("FROM base\nENV a=c\nENV a=\nRUN cat /bin/busybox > /dev/null\n")
+    assert again.cached == [False, False, False, True]
+
+
+def test_the_cache_is_kept_within_its_bound_the_oldest_first(site: Site) -> None:
+    def layer(name: str) -> str:
+        return f"FROM base AS a\nRUN head -c 300000 /dev/zero > /{name}\nFROM base\nCOPY --from=a /bin/sh /s{name}\n"
+
+    async def collect(limit: int) -> list[str]:
+        builder, client = await site.connected()
+        client.close()
+        return [gone.provenance.created_by for gone in builder.cache.collect(limit)]
+
+    for name in ("one", "two", "three"):
+        site.build(layer(name)).ok()
+    gone = run(collect(650_000))
+    assert len(gone) == 1
+    assert "/one" in gone[0]
+    assert site.build(layer("three")).cached[1]
+    assert not site.build(layer("one")).cached[1]
+    assert len(run(collect(0))) == 3
+    assert site.images.check() == []

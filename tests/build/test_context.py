@@ -87,9 +87,9 @@ def test_a_circle_of_links_ends(folder: Path) -> None:
         context.find("x")
 
 
-@pytest.mark.parametrize("path", ["missing", "a.txt/x", "*.nothing", "src/missing"])
+@pytest.mark.parametrize("path", ["missing", "a.txt/x", "src/missing"])
 def test_a_missing_source_is_an_error_in_dockers_words(context: Context, path: str) -> None:
-    with pytest.raises(NotFound, match=r"file not found in build context|no source files"):
+    with pytest.raises(NotFound, match="file not found in build context"):
         context.find(path)
 
 
