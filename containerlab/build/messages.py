@@ -61,12 +61,17 @@ class Messages:
 
     def failed(self, error: ContainerlabError) -> None:
         """The end of one that didn't."""
-        detail: dict[str, object] = {"message": str(error)}
+        detail: dict[str, object] = {"message": _sendable(str(error))}
         if isinstance(error, BuildFailed):
-            detail["message"] = error.message
+            detail["message"] = _sendable(error.message)
             if error.exit_code is not None:
                 detail["code"] = error.exit_code
         self._emit({"errorDetail": detail, "error": detail["message"]})
+
+
+def _sendable(text: str) -> str:
+    """A file's name may be no UTF-8, which JSON can't say."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def short_id(digest: str) -> str:
