@@ -14,12 +14,18 @@ from pathlib import Path
 
 from containerlab.runtime.launch import ensure_supervisor
 
-_DOCKERFILE = """FROM base
+_DOCKERFILE = """FROM base AS a
+RUN echo stage > /s && chown 0:0 /s
+FROM base
 RUN id -u > /uid; touch /etc/new; rm /bin/yes; chown 0:0 /uid
 COPY file /file
 COPY --chown=5 d /d
 WORKDIR /w
 RUN cat /file > copied && echo more >> /file
+COPY --from=a /s /s
+RUN --mount=type=cache,target=/c --mount=type=tmpfs,target=/t --mount=type=secret,id=k,required \\
+    --mount=from=a,target=/m --mount=target=/ctx \\
+    cat /m/s /run/secrets/k /ctx/file > /mounted; echo > /c/x; echo > /t/x
 """
 
 
@@ -43,10 +49,10 @@ async def main(folder: Path) -> None:
     built = []
     for _ in range(2):
         with Context.from_directory(context) as opened:
-            built.append(await builder.build(opened, BuildOptions(), lambda _: None))
+            built.append(await builder.build(opened, BuildOptions(secrets={"k": b"key\n"}), lambda _: None))
     found = {}
     with images.layers.mounted(built[0].chain_id) as root:
-        for name in ("uid", "w/copied", "file"):
+        for name in ("uid", "w/copied", "file", "s", "mounted"):
             with open(os.open(name, os.O_RDONLY, dir_fd=root)) as file:
                 found[name] = file.read()
         found["owner"] = os.stat("d/x", dir_fd=root).st_uid

@@ -50,6 +50,8 @@ def test_an_unprivileged_user_builds_the_same_way(folder: Path) -> None:
         "uid": "0\n",
         "w/copied": "file\n",
         "file": "file\nmore\n",
+        "s": "stage\n",
+        "mounted": "stage\nkey\nfile\n",
         "owner": 5 if int(own[2]) > 5 or len(own) > 3 else 0,
         "whiteout": True,
         "mode": 0o644,
