@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from bench import cases
+from bench import cases, cases_api
 from bench.engines import Engine, dockerd, ours
 from bench.facts import facts, load
 from bench.sandbox import sandbox
@@ -101,6 +101,9 @@ def _compare_engines(report: Report, n: int) -> None:
             report.take_memory(engine)
             return
         report.take("run", lambda: cases.run_and_remove(engine, peer, n))
+        report.take("daily verbs", lambda: cases_api.daily(engine, peer, n))
+        report.take("logs", lambda: cases_api.logs(engine, peer, 3))
+        report.take("images", lambda: cases_api.images(engine, peer, 5))
         report.take("cached build", lambda: cases.cached_build(engine, peer, n))
         report.take_memory(engine)
         report.take_memory(peer)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["GAPS_MS", "Pair", "both_gaps", "summary"]
+__all__ = ["GAPS_MS", "Pair", "both_gaps", "summary", "turns"]
 
 GAPS_MS = (0, 300)
 """Back to back, and as a person or a notebook asks: what a pause lets cool down is paid again."""
@@ -81,14 +81,29 @@ def both_gaps(
     return pairs
 
 
+def turns(
+    title: str,
+    peer: str,
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    *,
+    n: int,
+    target: float | None = None,
+    warm_up: int = 3,
+) -> Pair:
+    """``n`` turns back to back alone: what a pause changes isn't the question."""
+    first, second = _take_turns(ours, theirs, n=n, gap_ms=0, warm_up=warm_up)
+    return Pair(title, peer, 0, first, second, target)
+
+
 def _take_turns(
-    ours: Callable[[], object], theirs: Callable[[], object], *, n: int, gap_ms: int
+    ours: Callable[[], object], theirs: Callable[[], object], *, n: int, gap_ms: int, warm_up: int = 3
 ) -> tuple[list[float], list[float]]:
     for action in (ours, theirs):
-        for _ in range(3):  # what is loaded or written at first use isn't counted
+        for _ in range(warm_up):  # what is loaded or written at first use isn't counted
             action()
     # Back to back a side keeps its turn for a while: what its own last run has warmed is part of the figure.
-    block = 1 if gap_ms else _BLOCK
+    block = 1 if gap_ms or n < _BLOCK else _BLOCK
     first: list[float] = []
     second: list[float] = []
     while len(first) < n:

@@ -48,14 +48,15 @@ class Store:
         return found
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
-        """Signal the engine, and wait until it is gone."""
-        for pid in self.pids():
+        """Signal the engine, and wait until it is gone, its socket closed."""
+        pids = self.pids()
+        for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
         deadline = time.monotonic() + 20
-        while self.pids() and time.monotonic() < deadline:
+        while any(map(_holds_files, pids)) and time.monotonic() < deadline:
             time.sleep(0.02)
-        assert not self.pids()
+        assert not any(map(_holds_files, pids)) and not self.pids()
 
     def end(self) -> None:
         """Remove every container, then engine, supervisor and files."""
@@ -74,6 +75,14 @@ class Store:
         """Have an engine idle out at once: that ends the supervisor too."""
         command = [sys.executable, "-m", "containerlab", "serve", "--store", str(self.folder), "--idle-exit", "0.1"]
         subprocess.run(command, check=False, timeout=60, stderr=subprocess.DEVNULL, cwd="/")
+
+
+def _holds_files(pid: int) -> bool:
+    """A process that dies loses its command line first, its descriptors later, and is a zombie only then."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 if __name__ == "__main__":
