@@ -184,7 +184,10 @@ class Copier:
 
     def _replace(self, parent: list[bytes], name: bytes) -> int:
         """A new, empty, regular file in the place of whatever has that name."""
-        self._remove(parent, name)
+        try:
+            return os.open(name, _NEW_FILE, 0o600, dir_fd=self._directory(parent))
+        except FileExistsError:
+            self._remove(parent, name)
         return os.open(name, _NEW_FILE, 0o600, dir_fd=self._directory(parent))
 
     def _remove(self, parent: list[bytes], name: bytes) -> None:
@@ -203,7 +206,9 @@ class Copier:
             fd = self._root.directory(path, create=True)
         except BadArchive:
             raise BadArchive(f"/{os.fsdecode(b'/'.join(path))} in the image isn't a directory") from None
-        self._times.setdefault(b"/".join(path), os.fstat(fd).st_mtime_ns)
+        key = b"/".join(path)
+        if key not in self._times:
+            self._times[key] = os.fstat(fd).st_mtime_ns
         return fd
 
     def _created(self, parent_fd: int, name: bytes, path: bytes) -> None:
@@ -237,7 +242,12 @@ def _lstat(parent_fd: int, name: bytes) -> os.stat_result | None:
 
 def _copy_bytes(source: int, fd: int, size: int) -> None:
     """A file's content; the kernel moves what is more than a piece, without a copy where the file system can."""
-    if size > _SMALL:
+    if size <= _SMALL:
+        data = os.read(source, size + 1)
+        _write(fd, data)
+        if len(data) == size:
+            return
+    else:
         with contextlib.suppress(OSError):  # EXDEV, EINVAL, ENOSYS: what is left is read and written
             while os.copy_file_range(source, fd, _PIECE):
                 keep_going()
@@ -255,6 +265,6 @@ def _copy_xattrs(source: int, fd: int) -> None:
 
 
 def _write(fd: int, data: bytes) -> None:
-    written = os.write(fd, data)
+    written = os.write(fd, data) if data else 0
     while written < len(data):
         written += os.write(fd, memoryview(data)[written:])
