@@ -46,14 +46,15 @@ def ends_with_client(handler: AnyHandler) -> AnyHandler:
 
 @web.middleware
 async def finish(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Run the handler to its end, unless it is a stream; either way the engine is in use meanwhile."""
+    """Run the handler to its end, unless it only asks or is a stream; either way the engine is in use meanwhile."""
     activity = request.app[ACTIVITY]
     connection = request.protocol
     if isinstance(connection, Connection):
         connection.request_begins()
     engine_of(request).touch()
     try:
-        if request.match_info.handler in _streaming:
+        # A question changes nothing, so that it needn't be answered to the end: it costs no task of its own.
+        if request.method in ("GET", "HEAD") or request.match_info.handler in _streaming:
             return await _streamed(request, handler, activity)
         task = asyncio.ensure_future(handler(request))
         activity.requests.add(task)

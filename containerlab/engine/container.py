@@ -41,6 +41,8 @@ class Container:
         self.remove_at_exit = record.host_config.auto_remove
         self.remove_volumes = record.host_config.auto_remove
         """Whether its anonymous volumes go with it."""
+        self.lower: list[str] | None = None
+        """Its image's layers as overlayfs names them, top first, once somebody has asked: they never change."""
         self.execs: set[str] = set()
         self.visits: set[Visitor] = set()
         """Who looks into its files; see ``engine.visits``."""

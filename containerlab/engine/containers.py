@@ -154,9 +154,9 @@ class Containers:
     async def inspect(self, ref: str, *, size: bool = False) -> dict[str, Any]:
         """Docker's inspect; with ``size`` also ``SizeRw`` and ``SizeRootFs``, in bytes."""
         container = self._get(ref)
-        store = self._parts.images.layers
-        lower = store.lower(container.record.chain_id or None)
-        view = inspect_view(container, str(self._parts.settings.store / "layers"), lower)
+        if container.lower is None:
+            container.lower = self._parts.images.layers.lower(container.record.chain_id or None)
+        view = inspect_view(container, str(self._parts.settings.store / "layers"), container.lower)
         if size:
             view["SizeRw"], view["SizeRootFs"] = await asyncio.to_thread(sizes_of, self._parts, container)
         return view

@@ -1,12 +1,12 @@
 """A further process in a running container: ``exec``.
 
-A helper child joins every namespace of the container's first process by one setns(2) on its pidfd, clones the real
-process with CLONE_PARENT, so that it is the caller's child, and ends. A child is needed twice: a joined pid
-namespace holds only for children made afterwards, and the caller must stay where it is.
+A joined PID namespace holds only for children made afterwards, so the caller joins that one, clones, and goes back; the
+child, born inside, joins the others by one setns(2) on the pidfd of the container's first process.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
@@ -23,6 +23,8 @@ from containerlab.runtime.signals import blocked_signals
 from containerlab.runtime.spawn import Starting
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from containerlab.runtime.spawn import CgroupMembership
 
 __all__ = ["spawn_exec"]
@@ -56,12 +58,12 @@ def spawn_exec(
     except OSError as error:
         raise StageError("clone", error.errno or 0, "the container is not running") from None
     try:
-        return _clone_through_helper(target, target_pid, checked, stdio, join_fds, request)
+        return _clone_into(target, target_pid, checked, stdio, join_fds, request)
     finally:
         os.close(target)
 
 
-def _clone_through_helper(
+def _clone_into(
     target: int,
     target_pid: int,
     process: Process,
@@ -71,43 +73,45 @@ def _clone_through_helper(
 ) -> Starting:
     kinds = _different_namespaces(target_pid)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
-    reader, writer = os.pipe2(os.O_CLOEXEC)
     try:
-        with blocked_signals():
-            helper = syscalls.fork_with(signal.SIGCHLD)
-            if helper == 0:
+        with blocked_signals(), _children_born_in(target, kinds & c.CLONE_NEWPID):
+            pid = syscalls.fork_with(signal.SIGCHLD)
+            if pid == 0:
+                rest = kinds & ~c.CLONE_NEWPID
                 init.child(
-                    lambda report: _help(target, kinds, process, stdio, join_fds, writer, report),
-                    theirs.fileno(),
-                    request,
+                    lambda report: _run(target, rest, process, stdio, join_fds, report), theirs.fileno(), request
                 )
-            os.close(writer)
-            writer = -1
-            # The helper only joins and clones: this is read within a millisecond.
-            answer = os.read(reader, 16)
-            os.waitpid(helper, c.WALL)
     except OSError as error:
         ours.close()
+        if error.errno == errno.ENOMEM:
+            # pid_namespaces(7): what clone(2) answers once the namespace's first process has ended.
+            raise StageError("clone", errno.ESRCH, "the container is not running") from None
         raise StageError("clone", error.errno or 0, f"clone: {error.strerror}") from None
     finally:
         theirs.close()
-        os.close(reader)
-        if writer >= 0:
-            os.close(writer)
-    starting = Starting(int(answer or b"0"), ours)
-    if not answer:
-        raise _why(starting)
-    return starting
+    return Starting(pid, ours)
 
 
-def _why(starting: Starting) -> StageError:
-    """The helper failed, and has told its reason before it ended."""
-    from containerlab.runtime.spawn import Failed
+@contextlib.contextmanager
+def _children_born_in(target: int, kind: int) -> Iterator[None]:
+    """Within the block a child is born into the PID namespace of ``target``, undumpable from its first moment.
 
-    failed = starting.receive()
-    if isinstance(failed, Failed):
-        return StageError(failed.stage, failed.errno, failed.message, failed.path)
-    return StageError("namespaces", 0, "the helper ended without a word")
+    setns(2) with CLONE_NEWPID leaves the caller where it is, and may always go back to its own. Dumpable is the
+    caller's again behind the block: a new engine must be able to join its namespaces.
+    """
+    own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        syscalls.prctl(c.PR_SET_DUMPABLE, 0)
+        if kind:
+            syscalls.setns(target, kind)
+        try:
+            yield
+        finally:
+            if kind:
+                syscalls.setns(own, kind)
+    finally:
+        syscalls.prctl(c.PR_SET_DUMPABLE, 1)
+        os.close(own)
 
 
 def _different_namespaces(pid: int) -> int:
@@ -126,34 +130,17 @@ def _different_namespaces(pid: int) -> int:
     return flags
 
 
-def _help(
+def _run(
     target: int,
     kinds: int,
     process: Process,
     stdio: tuple[int, int, int] | None,
     join_fds: list[int],
-    writer: int,
     report: Report,
 ) -> NoReturn:
     set_oom_score(process.oom_score_adj)
-    report.stage = "cgroup"
-    syscalls.prctl(c.PR_SET_DUMPABLE, 0)
     report.stage = "namespaces"
     syscalls.setns(target, kinds)
-    try:
-        pid = syscalls.fork_with(c.CLONE_PARENT)
-    except OSError as error:
-        if error.errno == errno.ENOMEM:
-            # pid_namespaces(7): what clone(2) answers once the namespace's first process has ended.
-            raise ProcessLookupError(errno.ESRCH, "the container is not running") from None
-        raise
-    if pid != 0:
-        os.write(writer, b"%d" % pid)
-        os._exit(0)
-    _run(process, stdio, join_fds, report)
-
-
-def _run(process: Process, stdio: tuple[int, int, int] | None, join_fds: list[int], report: Report) -> NoReturn:
     report.stage = "cgroup"
     init.join_cgroup(join_fds, namespace=False)
     report.stamp("cgroup")
