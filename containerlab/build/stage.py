@@ -25,6 +25,7 @@ from containerlab.build.step import Planning, Step
 from containerlab.build.steps_config import CONFIG_STEPS, label_step
 from containerlab.build.steps_files import FILE_STEPS
 from containerlab.build.steps_run import RunContext, run_step
+from containerlab.errors import NotFound
 from containerlab.images import Image, Layer
 
 if TYPE_CHECKING:
@@ -132,11 +133,10 @@ class StageRun:
         """Execute a step or take it from the cache, and go on to the state after it."""
         cache, layers = self._shop.builder.cache, self._shop.builder.images.layers
         key = cache_key(state.content(), str(self._shop.epoch), keyword, *step.key)
-        record = None if self._shop.options.no_cache else cache.find(key)
+        record = None if self._shop.options.no_cache else self._found(key)
         if record is not None:
             outcome.cached = True
             self._messages.line(" ---> Using cache")
-            self._keep(record.chain_id)
         else:
             layer = await self._fill(step)
             record = Record(self._now(), (layer.chain_id, layer.diff_id) if layer is not None else None)
@@ -148,6 +148,15 @@ class StageRun:
         outcome.layer = state.chain_id
         outcome.size = layers.get(record.layer[0]).size if record.layer is not None else 0
         self._messages.line(f" ---> {short_id(state.digest())}")
+
+    def _found(self, key: str) -> Record | None:
+        """The cache's record, its layer kept; None also where a prune was faster."""
+        record = self._shop.builder.cache.find(key)
+        try:
+            self._keep(record.chain_id if record is not None else None)
+        except NotFound:
+            return None
+        return record
 
     async def _fill(self, step: Step) -> Layer | None:
         if step.fill is None:

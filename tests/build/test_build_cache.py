@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from containerlab.build import BuildOptions, Context
+from containerlab.build.cache import BuildCache, Record
 from containerlab.build.context import Entry
 from containerlab.errors import BuildFailed, StorageFull
 from tests.build.conftest import SMALL_STORE, Built, Site, run
@@ -284,3 +285,11 @@ def test_the_cache_is_kept_within_its_bound_the_oldest_first(site: Site) -> None
     assert not site.build(layer("one")).cached[1]
     assert len(run(collect(0))) == 3
     assert site.images.check() == []
+
+
+def test_a_layer_that_goes_in_the_last_moment_is_made_again(files: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = "sha256:" + "0" * 64
+    monkeypatch.setattr(BuildCache, "find", lambda self, key: Record("2024-01-01T00:00:00Z", (gone, gone)))
+    built = files.build(COPIES)
+    built.ok()
+    assert built.cached == [False] * 5
