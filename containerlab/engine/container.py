@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from containerlab.engine.health_state import Health
 from containerlab.engine.names import near
 from containerlab.engine.restart import Backoff
 from containerlab.engine.state import ContainerRecord, ContainerState
 from containerlab.engine.visitors import Visitor
 from containerlab.engine.waiters import Waiters
 from containerlab.errors import Conflict, InvalidParameter, NoSuchContainer
-
-if TYPE_CHECKING:
-    from containerlab.engine.health import Health
 
 __all__ = ["Container", "Registry"]
 

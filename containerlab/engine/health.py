@@ -10,38 +10,22 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections import deque
-from dataclasses import dataclass, field
-from typing import Any
 
 from containerlab.engine.clock import rfc3339
 from containerlab.engine.container import Container
 from containerlab.engine.execs import Execs
+from containerlab.engine.health_state import Health
 from containerlab.engine.models import ExecConfig, HealthConfig
 from containerlab.engine.parts import Parts
 from containerlab.errors import ContainerlabError, InvalidParameter
 
-__all__ = ["Health", "HealthMonitor", "check_health", "has_check"]
+__all__ = ["HealthMonitor", "check_health", "has_check"]
 
 _SECOND = 1_000_000_000
 _INTERVAL, _TIMEOUT, _START_INTERVAL, _RETRIES = 30 * _SECOND, 30 * _SECOND, 5 * _SECOND, 3
-_KEPT_RESULTS = 5
 _KEPT_OUTPUT = 4096
 _MILLISECOND = 1_000_000
 _SHELL = ["/bin/sh", "-c"]
-
-
-@dataclass
-class Health:
-    """``status`` is ``starting``, ``healthy`` or ``unhealthy``; the results are inspect's, newest last."""
-
-    status: str = "starting"
-    failing_streak: int = 0
-    results: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_KEPT_RESULTS))
-
-    def view(self) -> dict[str, Any]:
-        """Inspect's ``State.Health``."""
-        return {"Status": self.status, "FailingStreak": self.failing_streak, "Log": list(self.results)}
 
 
 def has_check(config: HealthConfig | None) -> bool:
