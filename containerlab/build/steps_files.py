@@ -36,6 +36,7 @@ __all__ = ["FILE_STEPS"]
 
 _MODE = re.compile(r"[0-7]{3,4}\Z")
 _HEREDOC_MODE, _REMOTE_MODE = 0o644, 0o600
+_WORKDIR_TIME = 0  # so that the same WORKDIR is the same layer everywhere
 _CHUNK = 1 << 20
 
 Write = Callable[[int, int], None]
@@ -280,7 +281,7 @@ def _workdir(planning: Planning, instruction: Workdir) -> Step:
             copier = Copier(root_fd, context, Ownership(uid, gid))
             try:
                 if not copier.is_directory(absolute):
-                    copier.make_directory(absolute, time.time_ns())
+                    copier.make_directory(absolute, _WORKDIR_TIME)
                     copier.finish()
             finally:
                 copier.close()
