@@ -78,9 +78,10 @@ class Store:
 
 
 def _holds_files(pid: int) -> bool:
-    """A process that dies loses its command line first, its descriptors later, and is a zombie only then."""
+    """A process that dies loses its command line first, its descriptors later, with the last thread beside a zombie."""
     try:
-        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+        state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0]
+        return state not in (b"Z", b"X") or len(list(Path(f"/proc/{pid}/task").iterdir())) > 1
     except (FileNotFoundError, ProcessLookupError):
         return False
 

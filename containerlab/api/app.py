@@ -21,6 +21,7 @@ from containerlab.api import (
     images,
     lab,
     lifetime,
+    networks,
     registries,
     system,
     versions,
@@ -45,6 +46,7 @@ _ROUTES = (
     *build.ROUTES,
     *events.ROUTES,
     *volumes.ROUTES,
+    *networks.ROUTES,
 )
 
 

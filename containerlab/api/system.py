@@ -59,11 +59,6 @@ async def _build_prune(request: web.Request) -> web.Response:
     )
 
 
-async def _network_prune(request: web.Request) -> web.Response:
-    """The networks that are there belong to the engine."""
-    return json_answer({"NetworksDeleted": None})
-
-
 ROUTES: Routes = (
     ("GET", "/_ping", _ping),
     ("HEAD", "/_ping", _ping),
@@ -71,5 +66,4 @@ ROUTES: Routes = (
     ("GET", "/info", _info),
     ("GET", "/system/df", _disk_usage),
     ("POST", "/build/prune", _build_prune),
-    ("POST", "/networks/prune", _network_prune),
 )

@@ -54,7 +54,7 @@ ALIASES = {"list": "ls", "ps": "ls", "remove": "rm"}
 """Docker's other words for a verb of a group."""
 
 ELSEWHERE = {
-    "network": "Networks of one's own aren't carried out yet: there are none, host and the default one.",
+    "network": "The engine has networks; this command line doesn't make them yet: docker network create does.",
     "compose": "Compose isn't carried out yet.",
     "search": "There is no search: name the image that you want.",
     **dict.fromkeys(("buildx", "bake"), "There is no BuildKit here: `build` builds."),

@@ -24,7 +24,7 @@ from containerlab.runtime import capabilities
 from containerlab.runtime.cgroups import driver
 from containerlab.runtime.spec import default_spec
 
-__all__ = ["BundleRequest", "build_spec", "hostname_of", "write_files"]
+__all__ = ["BundleRequest", "build_spec", "hostname_of", "hosts_text", "resolv_text", "write_files"]
 
 Spec = dict[str, Any]
 
@@ -43,6 +43,8 @@ class BundleRequest:
     pids_limit: int
     shm_size: int
     seccomp: Callable[[frozenset[str], str], Path]
+    own_network: bool = False
+    """Its network namespace is made before its process, and found at ``netns`` in its folder when it starts."""
     names: Path | None = None
     """Another container's folder, whose hosts, hostname and resolv.conf are shown: where its network is joined."""
 
@@ -83,6 +85,9 @@ def build_spec(request: BundleRequest) -> Spec:
         init=bool(host.init),
         annotations=_annotations(request),
     )
+    if request.own_network:
+        namespaces = spec["linux"]["namespaces"]
+        next(entry for entry in namespaces if entry["type"] == "network")["path"] = str(request.folder / "netns")
     for carry_out in (_process, _mounts, _limits, _devices, _capabilities, _security):
         carry_out(spec, request)
     return spec
@@ -98,8 +103,8 @@ def write_files(request: BundleRequest, spec: Spec) -> None:
         return
     name = hostname_of(request.container_id, request.config, request.host)
     _write(f"{folder}/hostname", f"{name}\n")
-    _write(f"{folder}/hosts", _hosts(request.host))
-    _write(f"{folder}/resolv.conf", _resolv(request.host))
+    _write(f"{folder}/hosts", hosts_text(request.host))
+    _write(f"{folder}/resolv.conf", resolv_text(request.host))
 
 
 def _write(path: str, text: str) -> None:
@@ -224,7 +229,7 @@ _HOSTS = (
 )
 
 
-def _hosts(host: HostConfig) -> str:
+def hosts_text(host: HostConfig) -> str:
     """Docker's /etc/hosts (libnetwork etchosts), or the host's along with its network; ``--add-host`` at its end."""
     lines = _host_file("/etc/hosts").splitlines() if network_mode(host) == "host" else list(_HOSTS)
     for entry in host.extra_hosts:
@@ -233,7 +238,7 @@ def _hosts(host: HostConfig) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _resolv(host: HostConfig) -> str:
+def resolv_text(host: HostConfig) -> str:
     """The host's resolver settings, each kind replaced by what the request names."""
     lines = [line.strip() for line in _host_file("/etc/resolv.conf").splitlines()]
     lines = [line for line in lines if line and line[0] not in "#;"]

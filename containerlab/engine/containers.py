@@ -9,6 +9,7 @@ from typing import Any
 
 from containerlab.engine import filters as container_filters
 from containerlab.engine import freezer, names, updating, usage
+from containerlab.engine.attachments import Attachments
 from containerlab.engine.container import Container
 from containerlab.engine.creation import Creation
 from containerlab.engine.follow import follow_log
@@ -29,10 +30,11 @@ __all__ = ["Containers", "Waiter"]
 class Containers:
     """``ref`` is a name, a full id or a unique prefix of one; NoSuchContainer with near names otherwise."""
 
-    def __init__(self, parts: Parts, lifecycle: Lifecycle, volumes: Volumes) -> None:
+    def __init__(self, parts: Parts, lifecycle: Lifecycle, volumes: Volumes, attachments: Attachments) -> None:
         self._parts = parts
         self._lifecycle = lifecycle
-        self._creation = Creation(parts, lifecycle, volumes)
+        self._attachments = attachments
+        self._creation = Creation(parts, lifecycle, volumes, attachments)
 
     async def create(
         self,
@@ -111,6 +113,7 @@ class Containers:
                 raise
             registry.release(old)
             container.name = new
+        self._attachments.renamed(container)
         self._parts.tell(container, "rename", oldName=f"/{old}")
 
     async def remove(self, ref: str, *, force: bool = False, volumes: bool = False) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from containerlab.engine import names
+from containerlab.engine.attachments import Attachments
 from containerlab.engine.bundle import BundleRequest, build_spec, hostname_of, write_files
 from containerlab.engine.container import Container
 from containerlab.engine.discards import discard
@@ -28,6 +29,7 @@ from containerlab.engine.volume_content import fill_volumes
 from containerlab.engine.volumes import Volumes
 from containerlab.errors import InvalidParameter
 from containerlab.images import Image
+from containerlab.network.model import Endpoint
 from containerlab.runtime import cgroups
 from containerlab.runtime.seccomp import profile_path
 from containerlab.runtime.seccomp_custom import custom_profile_path
@@ -38,9 +40,10 @@ __all__ = ["Creation"]
 class Creation:
     """Makes containers."""
 
-    def __init__(self, parts: Parts, lifecycle: Lifecycle, volumes: Volumes) -> None:
+    def __init__(self, parts: Parts, lifecycle: Lifecycle, volumes: Volumes, attachments: Attachments) -> None:
         self._parts = parts
         self._lifecycle = lifecycle
+        self._attachments = attachments
         self._volumes = volumes
 
     async def create(
@@ -49,21 +52,22 @@ class Creation:
         """The id and the warnings. Raises NoSuchImage, Conflict, InvalidParameter, NoSuchNetwork, HostLacks."""
         if not asked.image:
             raise InvalidParameter("Config cannot be empty in order to create a container: no image is named")
-        warnings = check_request(asked, host, networking)
+        check_request(asked, host)
         check_joined(self._parts, asked, host)
         host, discarded = discard(host, cgroups.driver().features)
-        warnings += discarded
         image = self._parts.images.lookup(asked.image)
         if image is None:  # to be made from this host, or not there
             image = await asyncio.to_thread(self._parts.images.resolve, asked.image)
         config = merge(asked, image_config(image))
+        ends, warnings = await self._attachments.plan(config, host, networking)
+        warnings += discarded
         container_id = names.new_id()
         taken = self._parts.registry.taken
         chosen = names.validate(name) if name else names.random_name(taken)
         plan = plan_mounts(config, host, self._volumes.data, inherited_mounts(self._parts, host))
         self._parts.registry.reserve(chosen, container_id)
         try:
-            container = self._make(container_id, chosen, config, host, networking, image, plan)
+            container = self._make(container_id, chosen, config, host, networking, image, plan, ends)
             await self._establish(container, image, plan)
         except BaseException:
             await self._undo(chosen, container_id)
@@ -80,13 +84,14 @@ class Creation:
         networking: NetworkingConfig,
         image: Image,
         plan: MountPlan,
+        ends: list[Endpoint],
     ) -> Container:
         """Write its folder; the container in memory, known to nobody yet."""
         folder = self._parts.folder(container_id)
         other = network_owner(self._parts, host)
         hostname = other.record.config.hostname if other else hostname_of(container_id, config, host)
         config = msgspec.structs.replace(config, hostname=hostname)
-        request = self._bundle(container_id, folder, config, host, plan, image, other)
+        request = self._bundle(container_id, folder, config, host, plan, image, other, own_network=bool(ends))
         write_files(request, build_spec(request))
         command = command_line(config)
         record = ContainerRecord(
@@ -103,7 +108,7 @@ class Creation:
             backend="vm" if host.runtime == "vm" else "native",
             log_driver=host.log_config.type or "json-file",
         )
-        return Container(record, name, ContainerState(), folder)
+        return Container(record, name, ContainerState(networked=bool(ends), endpoints=ends), folder)
 
     def _bundle(
         self,
@@ -114,6 +119,8 @@ class Creation:
         plan: MountPlan,
         image: Image,
         other: Container | None,
+        *,
+        own_network: bool,
     ) -> BundleRequest:
         settings = self._parts.settings
         return BundleRequest(
@@ -127,6 +134,7 @@ class Creation:
             pids_limit=settings.pids_limit,
             shm_size=settings.shm_size,
             seccomp=seccomp_finder(settings.store / "seccomp"),
+            own_network=own_network,
             names=other.folder if other else None,
         )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from containerlab.database import Database
 from containerlab.engine.archives import Archives
+from containerlab.engine.attachments import Attachments
 from containerlab.engine.builds import Builds
 from containerlab.engine.container import Container
 from containerlab.engine.containers import Containers
@@ -15,6 +16,8 @@ from containerlab.engine.execs import Execs
 from containerlab.engine.health import HealthMonitor
 from containerlab.engine.images import Images
 from containerlab.engine.lifecycle import Lifecycle
+from containerlab.engine.network_set import NetworkSet
+from containerlab.engine.networks import Networks
 from containerlab.engine.parts import Parts
 from containerlab.engine.recovery import recover
 from containerlab.engine.settings import Settings
@@ -42,8 +45,10 @@ class Engine:
         self.execs = Execs(parts)
         self._health = HealthMonitor(parts, self.execs)
         self.volumes = Volumes(parts)
-        self._lifecycle = Lifecycle(parts, self._health, self.volumes)
-        self.containers = Containers(parts, self._lifecycle, self.volumes)
+        self._attachments = Attachments(parts, NetworkSet(parts))
+        self.networks = Networks(parts, self._attachments)
+        self._lifecycle = Lifecycle(parts, self._health, self.volumes, self._attachments)
+        self.containers = Containers(parts, self._lifecycle, self.volumes, self._attachments)
         self.visits = Visits(parts)
         self.images = Images(parts)
         self.archives = Archives(parts)
@@ -72,6 +77,7 @@ class Engine:
             supervisor.on_event(engine._on_event)
             supervisor.on_lost(engine.supervisor_lost.set)
             await recover(parts, engine._lifecycle, engine.execs)
+            await engine._attachments.reconcile()
             for container in parts.registry:
                 if container.state.running and container.health is None:
                     engine._health.begin(container)
@@ -92,6 +98,7 @@ class Engine:
                 # Its row says restarting: the next engine goes on with it.
                 container.restarting.cancel()
         await parts.background.finish()
+        await self._attachments.close()
         parts.supervisor.close()
         parts.database.close()
 

@@ -96,11 +96,23 @@ def _exposes(container: Container, value: str) -> bool:
     )
 
 
+def _publishes(container: Container, value: str) -> bool:
+    """A port of the host or a range of them, of TCP where no protocol is named."""
+    ports, _, protocol = value.partition("/")
+    first, _, last = ports.partition("-")
+    return any(
+        int(first) <= port.host_port <= int(last or first) and port.inside.partition("/")[2] == (protocol or "tcp")
+        for port in container.state.ports
+    )
+
+
 def _uses_volume(container: Container, value: str) -> bool:
     return any(value in (point.name, point.source, point.destination) for point in container.record.mounts)
 
 
 def _network(container: Container, value: str) -> bool:
+    if any(value in (end.network, end.network_id) for end in container.state.endpoints):
+        return True
     mode = container.record.host_config.network_mode or "default"
     return value == mode or (value, mode) in (("bridge", "default"), ("default", "bridge"))
 
@@ -117,8 +129,8 @@ _TESTS: dict[str, Test] = {
     "volume": _uses_volume,
     "network": _network,
     "expose": _exposes,
-    # No port is published yet, no container is a swarm's task.
-    "publish": lambda container, value: False,
+    "publish": _publishes,
+    # No container is a swarm's task.
     "is-task": lambda container, value: value.lower() in ("false", "0"),
     "health": lambda container, value: value == (container.health.status if container.health else "none"),
 }

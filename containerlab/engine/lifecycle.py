@@ -19,6 +19,7 @@ import sqlite3
 import time
 from typing import Any
 
+from containerlab.engine.attachments import Attachments
 from containerlab.engine.container import Container
 from containerlab.engine.failures import start_failed
 from containerlab.engine.freezer import thaw
@@ -31,7 +32,7 @@ from containerlab.engine.signals import parse_signal
 from containerlab.engine.visits import end_visits
 from containerlab.engine.volumes import Volumes
 from containerlab.engine.waiters import Waiter
-from containerlab.errors import Conflict, ContainerlabError, NotModified
+from containerlab.errors import Conflict, ContainerlabError, NotModified, StartFailed
 
 __all__ = ["Lifecycle"]
 
@@ -42,8 +43,9 @@ _START_ERROR = 128
 class Lifecycle:
     """Moves containers from state to state; the managers ask, the supervisor answers."""
 
-    def __init__(self, parts: Parts, health: HealthMonitor, volumes: Volumes) -> None:
+    def __init__(self, parts: Parts, health: HealthMonitor, volumes: Volumes, attachments: Attachments) -> None:
         self._parts = parts
+        self._attachments = attachments
         self._volumes = volumes
         self._health = health
 
@@ -91,16 +93,25 @@ class Lifecycle:
             await end_visits(container)
             self._reuse_volatile(container)
             await self.supervise(container)
+            began = time.monotonic_ns()
+            await self._attachments.prepare(container)
+            ready = time.monotonic_ns()
             started = await self._parts.supervisor.call("start", container=container.id)
-        except OSError as exc:
-            command = container.record.path
-            failure = start_failed(exc, command)
+        except (OSError, ContainerlabError) as exc:
+            failure = start_failed(exc, container.record.path) if isinstance(exc, OSError) else exc
             state.error = str(failure)
-            state.exit_code = failure.exit_code if failure.exit_code in (126, 127) else _START_ERROR
+            code = failure.exit_code if isinstance(failure, StartFailed) else _START_ERROR
+            state.exit_code = code if code in (126, 127) else _START_ERROR
+            await self._attachments.release(container)
             await self.forget(container)
             self._parts.save(container)
             raise failure from exc
+        if state.networked:
+            # The namespace is made before the process: what the supervisor calls the request comes after it.
+            own = [("request", began), ("network", ready)]
+            started["timeline"] = own + [step for step in started["timeline"] if step[0] != "request"]
         self._note_start(container, started)
+        self._attachments.started(container)
         self._parts.tell(container, "start")
 
     def _note_start(self, container: Container, started: dict[str, Any]) -> None:
@@ -146,6 +157,7 @@ class Lifecycle:
                 return
             self._health.end(container)
             again = self._record_exit(container, exit_code, oom, finished_at)
+            await self._attachments.release(container)
             self._parts.save(container)
             lasted = max(0, finished_at - container.state.started_at) // 1_000_000_000
             if oom:

@@ -24,6 +24,7 @@ __all__ = [
     "HostConfig",
     "LogConfig",
     "Mount",
+    "NetworkCreate",
     "NetworkingConfig",
     "PortBinding",
     "RestartPolicy",
@@ -43,6 +44,10 @@ _WIRE = {
     "ipam_config": "IPAMConfig",
     "ip_address": "IPAddress",
     "network_id": "NetworkID",
+    "ip_range": "IPRange",
+    "ipam": "IPAM",
+    "enable_ipv4": "EnableIPv4",
+    "enable_ipv6": "EnableIPv6",
 }
 
 
@@ -251,7 +256,7 @@ class HostConfig(_Model):
 
 
 class EndpointConfig(_Model):
-    """How a container joins one network; kept loose until networks come."""
+    """How a container joins one network."""
 
     ipam_config: dict[str, Any] | None = None
     links: list[str] = []
@@ -259,6 +264,41 @@ class EndpointConfig(_Model):
     network_id: str = ""
     ip_address: str = ""
     mac_address: str = ""
+
+
+class IpamConfig(_Model):
+    """One subnet of a network to be made."""
+
+    subnet: str = ""
+    ip_range: str = ""
+    gateway: str = ""
+    auxiliary_addresses: dict[str, str] = {}
+
+
+class Ipam(_Model):
+    """Address management of a network to be made."""
+
+    driver: str = ""
+    options: dict[str, str] = {}
+    config: list[IpamConfig] = []
+
+
+class NetworkCreate(_Model):
+    """The body of ``POST /networks/create``."""
+
+    name: str = ""
+    driver: str = ""
+    scope: str = ""
+    internal: bool = False
+    attachable: bool = False
+    ingress: bool = False
+    config_only: bool = False
+    config_from: dict[str, str] = {}
+    enable_ipv4: bool | None = None
+    enable_ipv6: bool | None = None
+    ipam: Ipam | None = None
+    options: dict[str, str] = {}
+    labels: dict[str, str] = {}
 
 
 class NetworkingConfig(_Model):

@@ -13,10 +13,10 @@ from typing import Any
 
 from containerlab.engine.health import check_health
 from containerlab.engine.log_options import check_log
-from containerlab.engine.models import ContainerConfig, HostConfig, NetworkingConfig
+from containerlab.engine.models import ContainerConfig, HostConfig
 from containerlab.engine.restart import check_policy
 from containerlab.engine.signals import parse_signal
-from containerlab.errors import HostLacks, InvalidParameter, NoSuchNetwork
+from containerlab.errors import HostLacks, InvalidParameter
 
 __all__ = ["check_limits", "check_not_carried_out", "check_request", "network_mode", "split_security"]
 
@@ -55,34 +55,19 @@ _IPC_SYSCTLS = frozenset(
 # What the engine tells the runtime in the same place (docs/interfaces.md).
 _OWN_ANNOTATIONS = "containerlab."
 
-_NETWORKS = ("none", "host", "default", "bridge")
-
 
 def network_mode(host: HostConfig) -> str:
-    """``none``, ``host``, ``container:NAME`` or, for Docker's default, ``default``.
-
-    Raises NoSuchNetwork for any other name.
-    """
+    """``none``, ``host``, ``container:NAME``, a network's name or id or, for Docker's default, ``default``."""
     mode = host.network_mode or "default"
-    if mode.startswith("container:"):
-        return mode
-    if mode not in _NETWORKS:
-        raise NoSuchNetwork(
-            mode, hint="This engine has the networks none, host and the default one until user networks come."
-        )
     return "default" if mode == "bridge" else mode
 
 
-def check_request(config: ContainerConfig, host: HostConfig, networking: NetworkingConfig) -> list[str]:
-    """Raise for what can't be granted; the warnings for what is granted with a difference."""
+def check_request(config: ContainerConfig, host: HostConfig) -> None:
+    """Raise for what can't be granted; of networks that is ``network_plan``'s to say."""
     check_not_carried_out(host)
     for check in _CHECKS:
         check(config, host)
-    _check_endpoints(networking)
     check_policy(host.restart_policy, auto_remove=host.auto_remove)
-    if network_mode(host) == "default":
-        return ["The default network has loopback alone: this engine's bridges come with a later release."]
-    return []
 
 
 def check_not_carried_out(host: HostConfig) -> None:
@@ -92,14 +77,6 @@ def check_not_carried_out(host: HostConfig) -> None:
             raise InvalidParameter(f"{option} isn't carried out by this engine yet.", hint=_LATER)
 
 
-def _check_ports(config: ContainerConfig, host: HostConfig) -> None:
-    if any(host.port_bindings) or host.publish_all_ports:
-        raise InvalidParameter(
-            "-p/--publish: published ports aren't carried out yet.",
-            hint="Use --network host, and the program's port is the host's own.",
-        )
-
-
 def split_security(option: str) -> tuple[str, str]:
     """Name and value of a ``--security-opt``, that Docker takes with ``=`` or with ``:`` (a profile has colons too)."""
     ends = [at for at in (option.find("="), option.find(":")) if at >= 0]
@@ -107,8 +84,6 @@ def split_security(option: str) -> tuple[str, str]:
 
 
 def _check_network_settings(config: ContainerConfig, host: HostConfig) -> None:
-    if config.mac_address:
-        raise InvalidParameter("--mac-address isn't carried out by this engine yet.", hint=_LATER)
     if config.network_disabled:
         raise InvalidParameter("NetworkDisabled isn't carried out by this engine.", hint="Use --network none.")
     if config.hostname and host.uts_mode == "host":
@@ -226,7 +201,6 @@ def _check_security(config: ContainerConfig, host: HostConfig) -> None:
 
 
 _CHECKS: tuple[Callable[[ContainerConfig, HostConfig], None], ...] = (
-    _check_ports,
     _check_network_settings,
     _check_modes,
     _check_log,
@@ -236,19 +210,3 @@ _CHECKS: tuple[Callable[[ContainerConfig, HostConfig], None], ...] = (
     _check_resources,
     _check_security,
 )
-
-
-def _check_endpoints(networking: NetworkingConfig) -> None:
-    for name, endpoint in networking.endpoints_config.items():
-        if name not in _NETWORKS:
-            raise NoSuchNetwork(name, hint="This engine has the networks none and host until user networks come.")
-        if endpoint is None:
-            continue
-        if endpoint.ip_address or any((endpoint.ipam_config or {}).values()):
-            raise InvalidParameter("user specified IP address is supported on user defined networks only")
-        if endpoint.aliases or endpoint.links:
-            raise InvalidParameter(
-                "network-scoped alias is supported only for containers in user defined networks", hint=_LATER
-            )
-        if endpoint.mac_address:
-            raise InvalidParameter("--mac-address isn't carried out by this engine yet.", hint=_LATER)

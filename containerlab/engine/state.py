@@ -13,6 +13,7 @@ import msgspec
 
 from containerlab.database import Database
 from containerlab.engine.models import ContainerConfig, HostConfig, NetworkingConfig
+from containerlab.network.model import Endpoint, Port
 
 __all__ = ["ContainerRecord", "ContainerState", "ContainerTable", "MountPoint"]
 
@@ -77,6 +78,10 @@ class ContainerState(msgspec.Struct, kw_only=True):
     restart_count: int = 0
     manually_stopped: bool = False
     timeline: list[tuple[str, int]] = []
+    networked: bool = False
+    """Whether its network namespace is made by the engine, with its ``endpoints`` on bridges in it."""
+    endpoints: list[Endpoint] = []
+    ports: list[Port] = []
 
     @property
     def running(self) -> bool:

@@ -89,7 +89,12 @@ class System:
             ],
             "DockerRootDir": str(settings.store),
             "ServerVersion": __version__,
-            "Plugins": {"Volume": ["local"], "Network": ["host", "null"], "Authorization": None, "Log": _LOG_DRIVERS},
+            "Plugins": {
+                "Volume": ["local"],
+                "Network": ["bridge", "host", "null"],
+                "Authorization": None,
+                "Log": _LOG_DRIVERS,
+            },
             "LoggingDriver": "json-file",
             "Runtimes": {"native": {"path": "containerlab"}, "vm": {"path": "containerlab-vm"}},
             "DefaultRuntime": "native",

@@ -7,6 +7,7 @@ from typing import Any
 from containerlab.engine.clock import ago, rfc3339
 from containerlab.engine.container import Container
 from containerlab.engine.models import encode
+from containerlab.engine.network_views import network_settings, networks, port_list
 from containerlab.engine.options import network_mode
 from containerlab.engine.state import MountPoint
 
@@ -48,7 +49,7 @@ def inspect_view(container: Container, layers: str, lower: list[str]) -> dict[st
         },
         "Mounts": [_mount(point) for point in record.mounts],
         "Config": encode(record.config),
-        "NetworkSettings": _network_settings(container),
+        "NetworkSettings": network_settings(container),
     }
 
 
@@ -62,12 +63,12 @@ def list_view(container: Container) -> dict[str, Any]:
         "ImageID": record.image,
         "Command": " ".join([record.path, *record.args]),
         "Created": record.created // 1_000_000_000,
-        "Ports": [],
+        "Ports": port_list(container),
         "Labels": record.config.labels,
         "State": container.state.status,
         "Status": status_text(container),
         "HostConfig": {"NetworkMode": network_mode(record.host_config)},
-        "NetworkSettings": {"Networks": _networks(container)},
+        "NetworkSettings": {"Networks": networks(container)},
         "Mounts": [_mount(point) for point in record.mounts],
     }
 
@@ -125,46 +126,3 @@ def _mount(point: MountPoint) -> dict[str, Any]:
     if point.type == "volume":
         shown["Driver"] = "local"
     return {**shown, "Mode": point.mode, "RW": point.rw, "Propagation": point.propagation}
-
-
-def _networks(container: Container) -> dict[str, Any]:
-    mode = network_mode(container.record.host_config)
-    name = "bridge" if mode == "default" else mode
-    return {
-        name: {
-            "IPAMConfig": None,
-            "Links": None,
-            "Aliases": None,
-            "NetworkID": "",
-            "EndpointID": "",
-            "Gateway": "",
-            "IPAddress": "",
-            "IPPrefixLen": 0,
-            "IPv6Gateway": "",
-            "GlobalIPv6Address": "",
-            "GlobalIPv6PrefixLen": 0,
-            "MacAddress": "",
-            "DriverOpts": None,
-        }
-    }
-
-
-def _network_settings(container: Container) -> dict[str, Any]:
-    return {
-        "Bridge": "",
-        "SandboxID": "",
-        "HairpinMode": False,
-        "LinkLocalIPv6Address": "",
-        "LinkLocalIPv6PrefixLen": 0,
-        "Ports": {},
-        "SandboxKey": f"/proc/{container.state.pid}/ns/net" if container.state.pid else "",
-        "EndpointID": "",
-        "Gateway": "",
-        "GlobalIPv6Address": "",
-        "GlobalIPv6PrefixLen": 0,
-        "IPAddress": "",
-        "IPPrefixLen": 0,
-        "IPv6Gateway": "",
-        "MacAddress": "",
-        "Networks": _networks(container),
-    }

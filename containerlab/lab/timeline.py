@@ -16,7 +16,7 @@ __all__ = ["MEANINGS", "draw_timeline", "timeline"]
 MEANINGS = {
     "clone": "a new process, born in new namespaces",
     "cgroup": "the process joins its cgroup: limits hold from here on",
-    "network": "loopback comes up in the new network namespace",
+    "network": "a network namespace, with an address of its own on a bridge",
     "overlay": "the image's layers and a writable one become one file system",
     "mounts": "/proc, /sys, volumes; paths that must not be seen are masked",
     "dev": "a /dev of its own: null, zero, random, a terminal",

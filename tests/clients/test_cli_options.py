@@ -90,7 +90,6 @@ def test_a_device_cgroup_rule_lets_a_made_node_be_opened(cli):
         (("--cgroup-parent", "/x"), "cgroup-parent"),
         (("--storage-opt", "size=1G"), "storage-opt"),
         (("--ipc", "container:x"), "ipc"),
-        (("--mac-address", "02:42:ac:11:00:02"), "mac-address"),
     ],
 )
 def test_what_is_not_carried_out_is_refused_by_name(cli, words, named):

@@ -15,12 +15,10 @@ from containerlab.engine.models import (
     BindOptions,
     ContainerConfig,
     DeviceMapping,
-    EndpointConfig,
     HealthConfig,
     HostConfig,
     LogConfig,
     Mount,
-    NetworkingConfig,
     PortBinding,
     RestartPolicy,
     TmpfsOptions,
@@ -29,7 +27,7 @@ from containerlab.engine.models import (
 )
 from containerlab.engine.mounts import plan_mounts
 from containerlab.engine.options import check_request, network_mode
-from containerlab.errors import ContainerlabError, HostLacks, InvalidParameter, NoSuchNetwork
+from containerlab.errors import HostLacks, InvalidParameter
 from containerlab.runtime.constants import CGROUP2_SUPER_MAGIC
 from containerlab.runtime.syscalls import has_type
 
@@ -42,7 +40,7 @@ HOST: dict[str, tuple[Any, str]] = {
     "container_id_file": ("/tmp/cid", "the client writes it"),
     "log_config": (LogConfig(type="none"), "log_options"),
     "network_mode": ("host", "bundle"),
-    "port_bindings": ({"80/tcp": [PortBinding(host_port="80")]}, "refused: -p/--publish"),
+    "port_bindings": ({"80/tcp": [PortBinding(host_port="80")]}, "network_plan"),
     "restart_policy": (RestartPolicy(name="always"), "restart"),
     "auto_remove": (True, "bundle"),
     "volume_driver": ("nfs", "refused: --volume-driver"),
@@ -64,7 +62,7 @@ HOST: dict[str, tuple[Any, str]] = {
     "oom_score_adj": (500, "bundle"),
     "pid_mode": ("host", "bundle"),
     "privileged": (True, "bundle"),
-    "publish_all_ports": (True, "refused: -p/--publish"),
+    "publish_all_ports": (True, "network_plan"),
     "readonly_rootfs": (True, "bundle"),
     "security_opt": (["no-new-privileges"], "bundle"),
     "storage_opt": ({"size": "1G"}, "refused: --storage-opt"),
@@ -135,7 +133,7 @@ CONFIG: dict[str, tuple[Any, str]] = {
     "working_dir": ("/w", "bundle"),
     "entrypoint": (["env"], "bundle"),
     "network_disabled": (True, "refused: NetworkDisabled"),
-    "mac_address": ("02:00:00:00:00:01", "refused: --mac-address"),
+    "mac_address": ("02:00:00:00:00:01", "network_plan"),
     "on_build": (["RUN x"], "a build's word"),
     "labels": ({"a": "1"}, "filters, views"),
     "stop_signal": ("SIGINT", "containers"),
@@ -177,10 +175,10 @@ def is_carried_out_or_refused(
 ) -> None:
     if fate.startswith("refused: "):
         with pytest.raises(InvalidParameter) as refused:
-            check_request(*asked, NetworkingConfig())
+            check_request(*asked)
         assert fate.removeprefix("refused: ") in refused.value.message
         return
-    check_request(*asked, NetworkingConfig())
+    check_request(*asked)
     if fate == "bundle":
         assert outcome(folder / "asked", *asked) != outcome(folder / "plain", *plain)
 
@@ -220,13 +218,8 @@ def test_every_option_of_a_mount_has_been_thought_of(model: type[msgspec.Struct]
     assert {field.name for field in msgspec.structs.fields(model)} == known[model]
 
 
-def check(config: dict[str, Any] | None = None, **host: Any) -> list[str]:
-    return check_request(ContainerConfig(cmd=["sh"], **(config or {})), HostConfig(**host), NetworkingConfig())
-
-
-def test_what_the_default_network_lacks_is_a_warning() -> None:
-    assert ["loopback alone" in warning for warning in check()] == [True]
-    assert check(network_mode="none") == check(network_mode="host") == []
+def check(config: dict[str, Any] | None = None, **host: Any) -> None:
+    check_request(ContainerConfig(cmd=["sh"], **(config or {})), HostConfig(**host))
 
 
 @pytest.mark.parametrize(
@@ -238,39 +231,11 @@ def test_what_the_default_network_lacks_is_a_warning() -> None:
         ("none", "none"),
         ("host", "host"),
         ("container:web", "container:web"),
+        ("lab", "lab"),
     ],
 )
-def test_a_network_mode_is_one_of_three_or_another_container_s(asked: str, expected: str) -> None:
+def test_a_network_mode_is_one_of_three_another_container_s_or_a_network_s(asked: str, expected: str) -> None:
     assert network_mode(HostConfig(network_mode=asked)) == expected
-
-
-def test_an_unknown_network_is_not_found() -> None:
-    with pytest.raises(NoSuchNetwork, match=r"^network lab not found"):
-        check(network_mode="lab")
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "error", "message"),
-    [
-        ({"lab": None}, NoSuchNetwork, "network lab not found"),
-        ({"bridge": EndpointConfig(ip_address="192.0.2.1")}, InvalidParameter, "user specified IP address"),
-        ({"bridge": EndpointConfig(ipam_config={"IPv4Address": "192.0.2.1"})}, InvalidParameter, "user specified IP"),
-        ({"none": EndpointConfig(aliases=["db"])}, InvalidParameter, "network-scoped alias"),
-        ({"none": EndpointConfig(links=["db"])}, InvalidParameter, "network-scoped alias"),
-        ({"none": EndpointConfig(mac_address="02:00:00:00:00:01")}, InvalidParameter, "--mac-address"),
-    ],
-)
-def test_an_endpoint_that_can_t_be_had_is_refused(
-    endpoint: dict[str, EndpointConfig | None], error: type[ContainerlabError], message: str
-) -> None:
-    with pytest.raises(error, match=message):
-        check_request(ContainerConfig(cmd=["sh"]), HostConfig(), NetworkingConfig(endpoints_config=endpoint))
-
-
-def test_an_endpoint_as_clients_send_it_is_taken() -> None:
-    empty = EndpointConfig(ipam_config={"IPv4Address": ""})
-    sent = NetworkingConfig(endpoints_config={"none": None, "default": empty})
-    check_request(ContainerConfig(cmd=["sh"]), HostConfig(network_mode="none"), sent)
 
 
 CPUS = os.cpu_count() or 1
@@ -393,4 +358,4 @@ def test_what_docker_takes_is_taken(host: dict[str, Any]) -> None:
 def test_an_option_that_is_not_carried_out_can_be_said_again_with_its_default() -> None:
     """As clients send it that fill in every field."""
     spelled = msgspec.convert(json.loads(msgspec.json.encode(HostConfig())), HostConfig)
-    check_request(ContainerConfig(cmd=["sh"]), spelled, NetworkingConfig())
+    check_request(ContainerConfig(cmd=["sh"]), spelled)

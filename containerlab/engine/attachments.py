@@ -1,0 +1,352 @@
+"""Containers on their networks: before a start, while they run, after their end.
+
+A container's network namespace is made here, before its process, and joined by it at the path ``netns`` of its folder.
+The engine may be killed at any step: the kernel takes a namespace down with its last process or descriptor, and what it
+leaves on a bridge is swept at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from containerlab.engine.container import Container
+from containerlab.engine.models import ContainerConfig, HostConfig, NetworkingConfig
+from containerlab.engine.names import new_id
+from containerlab.engine.network_files import has_names, write_network_files
+from containerlab.engine.network_plan import endpoints, wanted_ports
+from containerlab.engine.network_set import NetworkSet
+from containerlab.engine.network_views import container_names
+from containerlab.engine.network_worker import Use, Worker
+from containerlab.engine.options import network_mode
+from containerlab.engine.parts import Parts
+from containerlab.errors import Conflict, ContainerlabError, HostLacks, InvalidParameter, NoSuchNetwork
+from containerlab.network.addresses import choose, derived_mac
+from containerlab.network.lab import Prepared
+from containerlab.network.model import Endpoint, Network, Port
+from containerlab.network.ports import Bound
+
+__all__ = ["Attachments"]
+
+LOOPBACK_ALONE = "The default network has loopback alone here: {}."
+_Result = TypeVar("_Result")
+
+
+class Attachments:
+    """The event loop decides, one thread carries out."""
+
+    def __init__(self, parts: Parts, known: NetworkSet) -> None:
+        self._parts = parts
+        self.known = known
+        self._worker = Worker(parts.settings.run)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="networks")
+        self._refused: str | None = None
+        self._leaving: set[tuple[str, str]] = set()
+        self._prepared: dict[str, Prepared] = {}
+        self._helper_pidfd = -1
+        self._closed = False
+
+    async def run(self, work: Callable[..., _Result], *arguments: Any) -> _Result:
+        """``work`` in the network thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+    @property
+    def worker(self) -> Worker:
+        """For ``run`` alone."""
+        return self._worker
+
+    async def refused(self) -> str:
+        """Why this host gives no bridges; empty where it does. Tried once."""
+        if self._refused is None:
+            try:
+                await self.run(self._worker.prove, self.known.default)
+                self._refused = ""
+            except OSError as error:
+                self._refused = f"this host gives no network of bridges ({error.strerror or error})"
+        return self._refused
+
+    async def require(self) -> None:
+        """Raises HostLacks where this host gives no bridges."""
+        if await self.refused():
+            raise HostLacks(
+                f"user networks and published ports can't be had: {self._refused}",
+                hint="They need network namespaces, veth and bridge of the kernel: containerlab doctor tells more.",
+            )
+
+    async def plan(
+        self, config: ContainerConfig, host: HostConfig, networking: NetworkingConfig
+    ) -> tuple[list[Endpoint], list[str]]:
+        """A new container's ends and the warnings. Raises NoSuchNetwork, InvalidParameter, HostLacks."""
+        ends = endpoints(self.known, config, host, networking)
+        wanted = wanted_ports(config, host, self._parts.settings.publish_ip)
+        mode = network_mode(host)
+        if not ends:
+            lost = bool(wanted) and mode in ("host", "none")
+            return [], [f"Published ports are discarded when using {mode} network mode"] if lost else []
+        default_alone = [end.network for end in ends] == ["bridge"] and not wanted and not config.mac_address
+        if host.runtime == "vm":
+            if default_alone:
+                return [], [LOOPBACK_ALONE.format("a virtual machine isn't attached to bridges")]
+            raise InvalidParameter("a virtual machine isn't attached to bridges, and none of its ports is published.")
+        if default_alone and await self.refused():
+            return [], [LOOPBACK_ALONE.format(self._refused)]
+        await self.require()
+        warnings = []
+        if host.dns and any(end.network != "bridge" for end in ends):
+            warnings.append("--dns is not asked on user networks: there is no way out of them yet.")
+        return ends, warnings
+
+    async def prepare(self, container: Container) -> None:
+        """Before its start: addresses, namespace, names, ports; written into its state. Raises ContainerlabError."""
+        state = container.state
+        if not state.networked:
+            return
+        await self.release(container)
+        networks = [self._network(end) for end in state.endpoints]
+        for at, (network, end) in enumerate(zip(networks, state.endpoints, strict=True)):
+            self.assign(network, end, f"eth{at}")
+        bound: list[Bound] = []
+        try:
+            bound = await self._bind(container)
+            names = has_names(self.known, container)
+            ends = list(zip(networks, state.endpoints, strict=True))
+            prepared = await self.run(lambda: self._worker.prepare(ends, names=names))
+            self._prepared[container.id] = prepared
+            write_network_files(self.known, container)
+            use = self._use(container)
+            if use.served:
+                await self._serve(use, prepared, bound)
+            link = container.folder / "netns"
+            link.unlink(missing_ok=True)
+            link.symlink_to(prepared.path)
+            # A process that this engine won't live to hear of has its addresses on record.
+            self._parts.save(container)
+        except BaseException as error:
+            for each in bound:
+                each.socket.close()
+            await self.release(container)
+            if isinstance(error, OSError):
+                raise ContainerlabError(f"failed to set up container networking: {error.strerror or error}") from error
+            raise
+
+    async def _serve(self, use: Use, prepared: Prepared | None, bound: list[Bound]) -> None:
+        others = [other for other in self._uses() if other.container != use.container]
+        sockets = prepared.sockets if prepared is not None else []
+        pid = await self.run(self._worker.serve, use, sockets, bound, others)
+        self._follow_helper(pid)
+
+    def started(self, container: Container) -> None:
+        """Its process runs, or won't: the namespace is its own from here on."""
+        prepared = self._prepared.pop(container.id, None)
+        if prepared is not None:
+            prepared.close()
+            (container.folder / "netns").unlink(missing_ok=True)
+        if container.state.running and self._use(container).served:
+            work = self.run(self._worker.watch, container.id, container.state.pid)
+            self._parts.background.spawn(work)
+
+    async def release(self, container: Container) -> None:
+        """It has ended: names and ports at once, links as soon as may be; their addresses are free after that."""
+        state = container.state
+        served = self._use(container).served
+        left = [end for end in state.endpoints if end.id]
+        self.started_no_more(container)
+        state.endpoints = [end.cleared() for end in state.endpoints]
+        state.ports = []
+        if served:
+            await self.run(self._worker.forget, container.id)
+        if left:
+            self._leaving |= {(end.network_id, address) for end in left for address in (end.address, end.address6)}
+            self._parts.background.spawn(self._delete(left))
+
+    def started_no_more(self, container: Container) -> None:
+        """Let go of a namespace that no process has joined."""
+        prepared = self._prepared.pop(container.id, None)
+        if prepared is not None:
+            prepared.close()
+
+    async def _delete(self, ends: list[Endpoint]) -> None:
+        try:
+            with contextlib.suppress(OSError):
+                await self.run(self._worker.delete, [end.link for end in ends])
+        finally:
+            self._leaving -= {(end.network_id, address) for end in ends for address in (end.address, end.address6)}
+
+    def assign(self, network: Network, end: Endpoint, interface: str) -> None:
+        """Give an end its addresses. Raises Forbidden where the asked one, or the last, is taken."""
+        taken = {
+            address
+            for container in self._parts.registry
+            for other in container.state.endpoints
+            if other.network_id == network.id and other.id
+            for address in (other.address, other.address6)
+        } | {address for network_id, address in self._leaving if network_id == network.id}
+        end.interface = interface
+        for subnet in network.subnets:
+            prefix = ipaddress.ip_network(subnet.subnet).prefixlen
+            if ":" in subnet.subnet:
+                end.address6, end.prefix6 = choose(subnet, end.asked_address6, taken), prefix
+                end.gateway6 = "" if network.internal else subnet.gateway
+            else:
+                end.address, end.prefix = choose(subnet, end.asked_address, taken), prefix
+                end.gateway = "" if network.internal else subnet.gateway
+        end.mac = end.asked_mac or derived_mac(end.address)
+        end.id = new_id()
+
+    def _network(self, end: Endpoint) -> Network:
+        network = self.known.by_id(end.network_id)
+        if network is None:
+            raise NoSuchNetwork(end.network, hint="It was removed since this container was made.")
+        return network
+
+    async def _bind(self, container: Container) -> list[Bound]:
+        """Its ports, on the host. Raises Conflict in Docker's words, with who has the port."""
+        state = container.state
+        record = container.record
+        wanted = wanted_ports(record.config, record.host_config, self._parts.settings.publish_ip)
+        target = next((end.address for end in state.endpoints if end.gateway), "")
+        if not wanted or not target:
+            return []  # as in Docker, nothing is published into an internal network
+        try:
+            bound = await self.run(self._worker.bind, wanted)
+        except OSError as error:
+            raise self._port_refused(container, error) from error
+        state.ports = [
+            Port(inside=each.wanted.inside, host_ip=each.wanted.host_ip, host_port=each.port, target=target)
+            for each in bound
+        ]
+        return bound
+
+    def _port_refused(self, container: Container, error: OSError) -> ContainerlabError:
+        end = container.state.endpoints[0]
+        head = f"driver failed programming external connectivity on endpoint {container.name} ({end.id})"
+        where = str(error.filename)
+        if error.errno != errno.EADDRINUSE:
+            return ContainerlabError(f"{head}: Error starting userland proxy: listen {where}: bind: {error.strerror}")
+        number = int(where.rpartition(":")[2])
+        holder = next(
+            (other for other in self._parts.registry for port in other.state.ports if port.host_port == number), None
+        )
+        has_it = f"The container {holder.name} has it." if holder else "A program on this host has it."
+        return Conflict(f"{head}: Bind for {where} failed: port is already allocated", hint=has_it)
+
+    def _use(self, container: Container) -> Use:
+        state = container.state
+        named = [
+            (end, network.name)
+            for end in state.endpoints
+            if end.id and (network := self.known.by_id(end.network_id)) is not None and network.names
+        ]
+        zones = {
+            end.network_id: {
+                "title": title,
+                "names": container_names(container, end),
+                "addresses": [address for address in (end.address, end.address6) if address],
+            }
+            for end, title in named
+        }
+        return Use(container.id, state.pid, bool(zones), zones, tuple(state.ports))
+
+    def _uses(self) -> list[Use]:
+        running = (self._use(container) for container in self._parts.registry if container.state.running)
+        return [use for use in running if use.served]
+
+    def renamed(self, container: Container) -> None:
+        """Others find it by its new name."""
+        use = self._use(container)
+        if container.state.running and use.has_names:
+            self._parts.background.spawn(self.run(self._worker.rename, use, self._uses()))
+
+    async def connect(self, container: Container, network: Network, end: Endpoint) -> None:
+        """Attach a running container to one more network. Raises ContainerlabError; its lock is held."""
+        state = container.state
+        had_names = self._use(container).has_names
+        taken = {other.interface for other in state.endpoints}
+        self.assign(network, end, next(name for name in map("eth{}".format, range(1000)) if name not in taken))
+        route = not any(other.gateway for other in state.endpoints)
+        state.endpoints = [*state.endpoints, end]
+        names = network.names and not had_names
+        try:
+            sockets = await self.run(
+                lambda: self._worker.connect(state.pid, network, end, route=route, names=names),
+            )
+            write_network_files(self.known, container)
+            use = self._use(container)
+            if use.has_names:
+                others = [other for other in self._uses() if other.container != container.id]
+                told = Use(use.container, use.pid, use.has_names, use.zones)
+                self._follow_helper(await self.run(self._worker.serve, told, sockets, [], others))
+                await self.run(self._worker.watch, container.id, state.pid)
+            for each in sockets:
+                each.close()
+        except OSError as error:
+            state.endpoints = [other for other in state.endpoints if other is not end]
+            raise ContainerlabError(f"failed to set up container networking: {error.strerror or error}") from error
+
+    async def disconnect(self, container: Container, end: Endpoint) -> None:
+        """Take a running container off a network; its lock is held."""
+        state = container.state
+        state.endpoints = [other for other in state.endpoints if other is not end]
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            await self.run(self._worker.disconnect, state.pid, end, list(state.endpoints))
+        write_network_files(self.known, container)
+        if end.network != "bridge":
+            await self.run(self._worker.rename, self._use(container), self._uses())
+
+    async def reconcile(self) -> None:
+        """An engine's start: sweep what nobody needs, and have what runs served again."""
+        running = [container.state for container in self._parts.registry if container.state.running]
+        ends = [end for state in running for end in state.endpoints]
+        if not await self.run(self._worker.exists):
+            return
+        try:
+            await self.run(lambda: self._worker.lab.reconcile(self.known, ends))
+            uses = self._uses()
+            if uses:
+                self._follow_helper(await self.run(self._worker.restore, uses))
+            else:
+                await self.run(self._worker.forget_stale)
+        except OSError as error:
+            self._refused = f"the lab network can't be used ({error.strerror or error})"
+
+    def _follow_helper(self, pid: int) -> None:
+        """Notice its end, to start it again."""
+        if self._helper_pidfd >= 0 or not pid:
+            return
+        try:
+            self._helper_pidfd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return
+        asyncio.get_running_loop().add_reader(self._helper_pidfd, self._helper_ended)
+
+    def _helper_ended(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._helper_pidfd)
+        os.close(self._helper_pidfd)
+        self._helper_pidfd = -1
+        if not self._closed and self._uses():
+            self._parts.background.spawn(self._restore())
+
+    async def _restore(self) -> None:
+        began = time.monotonic()
+        self._follow_helper(await self.run(self._worker.restore, self._uses()))
+        # One that dies at once isn't started again in a tight circle.
+        await asyncio.sleep(max(0.0, 0.2 - (time.monotonic() - began)))
+
+    async def close(self) -> None:
+        """After background work: nothing of the lab is taken down."""
+        self._closed = True
+        if self._helper_pidfd >= 0:
+            asyncio.get_running_loop().remove_reader(self._helper_pidfd)
+            os.close(self._helper_pidfd)
+            self._helper_pidfd = -1
+        for prepared in self._prepared.values():
+            prepared.close()
+        await self.run(self._worker.close)
+        self._thread.shutdown()

@@ -1,0 +1,281 @@
+"""Networks, names and published ports as the docker CLI and docker-py use them, and what of them outlives an engine."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import threading
+import time
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from tests.clients.conftest import IMAGE, Cli
+from tests.store import Store
+
+SECONDS = 20
+# A web server of busybox that answers with one word.
+SERVE = 'mkdir /w; echo "$0" > /w/index.html; exec httpd -f -p 80 -h /w'
+
+
+def fetch(port: int, seconds: float = SECONDS) -> str:
+    """What the server behind a published port answers, once it does."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+                return answer.read().decode().strip()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def network(client: docker.DockerClient) -> Iterator[str]:
+    """A network's name; whatever is on it goes with it."""
+    made = f"net-{uuid.uuid4().hex[:8]}"
+    yield made
+    for container in client.containers.list(all=True):
+        if made in (container.attrs["NetworkSettings"]["Networks"] or {}):
+            with contextlib.suppress(docker.errors.APIError):
+                container.remove(force=True)
+    with contextlib.suppress(docker.errors.NotFound):
+        client.networks.get(made).remove()
+
+
+def test_the_three_networks_that_are_always_there(cli: Cli) -> None:
+    assert cli.ok("network", "ls", "--filter", "type=builtin", "--format", "{{.Name}} {{.Driver}}").split("\n") == [
+        "bridge bridge",
+        "host host",
+        "none null",
+    ]
+    answer = cli("network", "rm", "bridge")
+    assert answer.code == 1 and "pre-defined network and cannot be removed" in answer.err
+
+
+def test_a_container_of_the_default_network_has_an_address_and_no_warning(cli: Cli) -> None:
+    answer = cli("run", "--rm", IMAGE, "sh", "-c", "ip -o -4 addr show eth0; ip route; grep $(hostname) /etc/hosts")
+    assert answer.code == 0 and answer.err == "", answer
+    assert "inet 172.17.0." in answer.out and "default via 172.17.0.1 dev eth0" in answer.out
+    assert answer.out.splitlines()[-1].startswith("172.17.0.")
+
+
+def test_names_aliases_and_addresses_of_a_user_network(cli: Cli, network: str, name: str) -> None:
+    cli.ok("network", "create", "--subnet", "10.77.0.0/24", "--gateway", "10.77.0.254", "--label", "a=b", network)
+    words = ("--network", network, "--network-alias", "app", "--ip", "10.77.0.7", "--mac-address", "02:00:00:00:00:77")
+    cli.ok("run", "-d", "--name", name, *words, IMAGE, "sh", "-c", SERVE, "hello")
+    ask = f"wget -qO- http://{name}/ && wget -qO- http://app/ && ip route | head -1"
+    shown = cli.ok("run", "--rm", "--network", network, IMAGE, "sh", "-c", ask)
+    assert shown.startswith("hello\nhello\ndefault via 10.77.0.254")
+    seen = json.loads(cli.ok("inspect", "--format", "{{json .NetworkSettings.Networks}}", name))[network]
+    assert (seen["IPAddress"], seen["Gateway"], seen["MacAddress"]) == ("10.77.0.7", "10.77.0.254", "02:00:00:00:00:77")
+    (found,) = json.loads(cli.ok("network", "inspect", network))
+    assert [each["Name"] for each in found["Containers"].values()] == [name]
+    assert (found["Labels"], found["IPAM"]["Config"][0]["Subnet"]) == ({"a": "b"}, "10.77.0.0/24")
+    taken = cli("run", "--rm", "--network", network, "--ip", "10.77.0.7", IMAGE, "true")
+    assert taken.code == 125 and "Address already in use" in taken.err
+    refused = cli("network", "rm", network)
+    assert refused.code == 1 and "has active endpoints" in refused.err
+    cli.ok("rm", "-f", name)
+    cli.ok("network", "rm", network)
+    assert "not found" in cli("run", "--rm", "--network", network, IMAGE, "true").err
+
+
+def test_an_unknown_name_is_refused_at_once(cli: Cli, network: str) -> None:
+    cli.ok("network", "create", network)
+    began = time.monotonic()
+    answer = cli("run", "--rm", "--network", network, IMAGE, "wget", "-qO-", "http://example.invalid/")
+    assert answer.code == 1 and "bad address" in answer.err
+    assert time.monotonic() - began < 10
+
+
+def test_networks_are_apart_and_connect_joins_them(cli: Cli, network: str, name: str) -> None:
+    cli.ok("network", "create", network)
+    cli.ok("run", "-d", "--name", name, "--network", network, IMAGE, "sh", "-c", SERVE, "hello")
+    address = cli.ok("inspect", "--format", f'{{{{(index .NetworkSettings.Networks "{network}").IPAddress}}}}', name)
+    other = f"{name}-other"
+    try:
+        cli.ok("run", "-d", "--name", other, IMAGE, "sleep", "1000")
+        ask = ("exec", other, "timeout", "2", "wget", "-qO-")
+        assert cli(*ask, f"http://{address}/").code != 0
+        cli.ok("network", "connect", "--alias", "guest", network, other)
+        assert cli.ok(*ask, f"http://{name}/") == "hello"
+        again = cli("network", "connect", network, other)
+        assert again.code == 1 and "already exists in network" in again.err
+        cli.ok("network", "disconnect", network, other)
+        assert cli(*ask, f"http://{address}/").code != 0
+        assert cli.ok("exec", other, "ls", "/sys/class/net").split() == ["eth0", "lo"]
+    finally:
+        cli("rm", "-f", other)
+
+
+def test_what_is_connected_while_stopped_is_there_after_the_start(cli: Cli, network: str, name: str) -> None:
+    cli.ok("network", "create", "--internal", network)
+    cli.ok("create", "--name", name, IMAGE, "sh", "-c", "ls /sys/class/net; ip route | grep -c default")
+    cli.ok("network", "connect", network, name)
+    assert cli.ok("start", "-a", name).split() == ["eth0", "eth1", "lo", "1"]
+
+
+def test_a_published_port(cli: Cli, name: str) -> None:
+    cli.ok("run", "-d", "--name", name, "-p", "80", IMAGE, "sh", "-c", SERVE, "hello")
+    where = cli.ok("port", name, "80")
+    address, _, port = where.rpartition(":")
+    assert address == "127.0.0.1"
+    assert fetch(int(port)) == "hello"
+    assert cli.ok("ps", "--filter", f"publish={port}", "--format", "{{.Ports}}") == f"127.0.0.1:{port}->80/tcp"
+    taken = cli("run", "--rm", "-p", f"{port}:80", IMAGE, "true")
+    assert taken.code == 125, taken
+    assert f"Bind for 127.0.0.1:{port} failed: port is already allocated" in taken.err
+    assert f"The container {name} has it." in taken.err
+    cli.ok("stop", "-t", "0", name)
+    assert cli.ok("port", name) == ""
+    # At once: a port is free when its container's end is told.
+    assert cli.ok("run", "--rm", "-p", f"{port}:80", IMAGE, "echo", "mine") == "mine"
+    cli.ok("start", name)
+    assert fetch(int(cli.ok("port", name, "80").rpartition(":")[2])) == "hello"
+
+
+def test_a_port_of_the_host_is_not_taken_away(cli: Cli) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        answer = cli("run", "--rm", "-p", f"{port}:80", IMAGE, "true")
+        assert answer.code == 125 and "A program on this host has it." in answer.err
+        shown = cli.ok("run", "--rm", "-p", f"{port}-{port + 3}:80", IMAGE, "echo", "next")
+        assert shown == "next"
+
+
+def test_a_udp_port(cli: Cli, name: str) -> None:
+    program = "import socket; s = socket.socket(type=2); s.bind(('', 53))\nwhile 1: s.sendto(*s.recvfrom(999))"
+    cli.ok("run", "-d", "--name", name, "-p", "127.0.0.1::53/udp", "lab/python", "python3", "-c", program)
+    port = int(cli.ok("port", name, "53/udp").rpartition(":")[2])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        asker.settimeout(1)
+        asker.connect(("127.0.0.1", port))
+        for _ in range(SECONDS):
+            asker.send(b"echo")
+            with contextlib.suppress(OSError):
+                assert asker.recv(100) == b"echo"
+                return
+    raise AssertionError("no answer came back")
+
+
+def test_all_exposed_ports(cli: Cli, name: str) -> None:
+    cli.ok("run", "-d", "--name", name, "--expose", "80", "-P", IMAGE, "sh", "-c", SERVE, "hello")
+    ports = json.loads(cli.ok("inspect", "--format", "{{json .NetworkSettings.Ports}}", name))
+    assert fetch(int(ports["80/tcp"][0]["HostPort"])) == "hello"
+
+
+def test_docker_py_makes_lists_and_prunes(client: docker.DockerClient, network: str) -> None:
+    made = client.networks.create(network, labels={"lab": network}, check_duplicate=True)
+    assert [each.name for each in client.networks.list(filters={"label": f"lab={network}"})] == [network]
+    with pytest.raises(docker.errors.APIError) as error:
+        client.networks.create(network)
+    assert error.value.status_code == 409
+    box = client.containers.create(IMAGE, "sleep 1000", network=network)
+    assert client.networks.prune(filters={"label": f"lab={network}"})["NetworksDeleted"] is None
+    box.start()
+    made.reload()
+    assert [each.id for each in made.containers] == [box.id]
+    made.disconnect(box)
+    made.connect(box, aliases=["x"])
+    box.reload()
+    assert "x" in box.attrs["NetworkSettings"]["Networks"][network]["DNSNames"]
+    box.remove(force=True)
+    assert client.networks.prune(filters={"label": f"lab={network}"})["NetworksDeleted"] == [network]
+    with pytest.raises(docker.errors.NotFound):
+        client.networks.get(network)
+
+
+def test_a_network_of_ipv6(cli: Cli, network: str, name: str) -> None:
+    cli.ok("network", "create", "--ipv6", network)
+    cli.ok("run", "-d", "--name", name, "--network", network, IMAGE, "sh", "-c", SERVE, "hello")
+    address = cli.ok(
+        "inspect", "--format", f'{{{{(index .NetworkSettings.Networks "{network}").GlobalIPv6Address}}}}', name
+    )
+    assert address.startswith("fd")
+    shown = cli.ok("run", "--rm", "--network", network, IMAGE, "wget", "-qO-", f"http://[{address}]/")
+    assert shown == "hello"
+
+
+def test_what_outlives_an_engine_that_is_killed(store: Store) -> None:
+    """The port answers while no engine runs; names, ports and addresses are the next engine's; nothing is left."""
+    store.start()
+    client = docker.DockerClient(base_url=store.host)
+    client.networks.create("lab")
+    web = client.containers.run(
+        IMAGE, ["sh", "-c", SERVE, "hello"], detach=True, name="web", network="lab", ports={"80": None}
+    )
+    gone = client.containers.run(IMAGE, "sleep 1000", detach=True, network="lab")
+    web.reload()
+    port = int(web.ports["80/tcp"][0]["HostPort"])
+    assert fetch(port) == "hello"
+    gone.reload()
+    doomed = gone.attrs["State"]["Pid"]
+    before = web.attrs["NetworkSettings"]["Networks"]["lab"]["IPAddress"]
+    store.kill()
+    os.kill(doomed, signal.SIGKILL)
+    assert fetch(port) == "hello"
+    store.start()
+    client = docker.DockerClient(base_url=store.host)
+    assert client.containers.run(IMAGE, "wget -qO- http://web/", network="lab", remove=True) == b"hello\n"
+    web = client.containers.get("web")
+    assert web.attrs["NetworkSettings"]["Networks"]["lab"]["IPAddress"] == before
+    assert list(client.networks.get("lab").attrs["Containers"]) == [web.id]
+    client.close()
+
+
+def _helpers(store: Store) -> list[int]:
+    from containerlab import paths
+
+    wanted = str(paths.run_folder(store.folder)).encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                if b"containerlab.network.helper" in words and wanted in words:
+                    found.append(int(entry.name))
+    return found
+
+
+def test_a_helper_that_is_killed_is_started_again_and_ends_with_the_engine(store: Store) -> None:
+    store.start()
+    client = docker.DockerClient(base_url=store.host)
+    web = client.containers.run(IMAGE, ["sh", "-c", SERVE, "hello"], detach=True, name="web", ports={"80": None})
+    web.reload()
+    port = int(web.ports["80/tcp"][0]["HostPort"])
+    assert fetch(port) == "hello"
+    (helper,) = _helpers(store)
+    os.kill(helper, signal.SIGKILL)
+    assert fetch(port) == "hello"
+    assert _helpers(store) != [helper]
+    web.remove(force=True)
+    client.close()
+    store.end()
+    deadline = time.monotonic() + SECONDS
+    while _helpers(store):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_many_starts_at_once_have_addresses_of_their_own(client: docker.DockerClient, network: str) -> None:
+    client.networks.create(network)
+    made = [client.containers.create(IMAGE, "sleep 1000", network=network) for _ in range(8)]
+    threads = [threading.Thread(target=box.start) for box in made]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(SECONDS)
+    seen = client.networks.get(network).attrs["Containers"].values()
+    assert len({each["IPv4Address"] for each in seen}) == len({each["MacAddress"] for each in seen}) == 8
+    for box in made:
+        box.remove(force=True)
+    assert client.networks.get(network).attrs["Containers"] == {}
