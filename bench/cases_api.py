@@ -154,7 +154,7 @@ def _flood(engine: Engine) -> float:
 
 def _log_of(engine: Engine) -> Any:
     """No rotation on either side: ours rotates by default, and a reader that is behind would miss what is gone."""
-    return {"Type": "json-file", "Config": {"max-size": "-1"}}
+    return {"Type": "json-file", "Config": {} if engine.name == "dockerd" else {"max-size": "-1"}}
 
 
 def _tree() -> bytes:

@@ -186,6 +186,8 @@ async def _answer_requests(engine: Engine, options: argparse.Namespace, starter:
     # What start-up made lives as long as the process: the collector need not look at it again.
     gc.collect()
     gc.freeze()
+    # A request makes some thousand objects and no cycle of them: the default of 700 would look at each several times.
+    gc.set_threshold(20_000, 10, 10)
     starter.ready()
     # Idleness begins now: a start that took long must not end at once.
     engine.touch()

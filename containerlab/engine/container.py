@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from containerlab.engine.health_state import Health
 from containerlab.engine.names import near
@@ -40,6 +41,8 @@ class Container:
         """Whether its anonymous volumes go with it."""
         self.lower: list[str] | None = None
         """Its image's layers as overlayfs names them, top first, once somebody has asked: they never change."""
+        self.process: dict[str, Any] | None = None
+        """Its bundle's process, with ``user_name`` for Docker's words, once a command was to run beside it."""
         self.execs: set[str] = set()
         self.visits: set[Visitor] = set()
         """Who looks into its files; see ``engine.visits``."""

@@ -175,8 +175,10 @@ class Execs:
     def _process(self, found: Exec, console_size: tuple[int, int] | None) -> dict[str, Any]:
         """The container's own process as written in its bundle, with this command's words in place of its own."""
         config, container = found.config, found.container
-        spec = json.loads((container.folder / "config.json").read_bytes())
-        own, annotations = spec["process"], spec["annotations"]
+        if container.process is None:
+            spec = json.loads((container.folder / "config.json").read_bytes())
+            container.process = {**spec["process"], "user_name": spec["annotations"].get("containerlab.user", "")}
+        own = container.process
         process = default_process(
             config.cmd,
             env=[*own["env"], *config.env] + (["TERM=xterm"] if config.tty and not _names(own["env"], "TERM") else []),
@@ -189,7 +191,7 @@ class Execs:
         for key in ("noNewPrivileges", "oomScoreAdj", "rlimits"):
             if key in own:
                 process[key] = own[key]
-        process["user_name"] = config.user or annotations.get("containerlab.user", "")
+        process["user_name"] = config.user or own["user_name"]
         size = console_size or config.console_size
         if config.tty and size and any(size):
             process["consoleSize"] = {"height": size[0], "width": size[1]}

@@ -18,7 +18,7 @@ GRAPH_DRIVER = "overlay2"
 
 def inspect_view(container: Container, layers: str, lower: list[str]) -> dict[str, Any]:
     """``GET /containers/NAME/json``; ``layers`` is the folder that ``lower``'s names are relative to."""
-    record, folder = container.record, container.folder
+    record, folder = container.record, str(container.folder)
     return {
         "Id": container.id,
         "Created": rfc3339(record.created),
@@ -26,9 +26,9 @@ def inspect_view(container: Container, layers: str, lower: list[str]) -> dict[st
         "Args": record.args,
         "State": _state(container),
         "Image": record.image,
-        "ResolvConfPath": str(folder / "resolv.conf"),
-        "HostnamePath": str(folder / "hostname"),
-        "HostsPath": str(folder / "hosts"),
+        "ResolvConfPath": f"{folder}/resolv.conf",
+        "HostnamePath": f"{folder}/hostname",
+        "HostsPath": f"{folder}/hosts",
         "LogPath": str(container.log_path) if record.log_driver == "json-file" else "",
         "Name": f"/{container.name}",
         "RestartCount": container.state.restart_count,
@@ -43,8 +43,8 @@ def inspect_view(container: Container, layers: str, lower: list[str]) -> dict[st
             "Name": GRAPH_DRIVER,
             "Data": {
                 "LowerDir": ":".join(f"{layers}/{name}" for name in lower),
-                "UpperDir": str(folder / "upper"),
-                "WorkDir": str(folder / "work"),
+                "UpperDir": f"{folder}/upper",
+                "WorkDir": f"{folder}/work",
             },
         },
         "Mounts": [_mount(point) for point in record.mounts],
