@@ -27,7 +27,7 @@ from containerlab.engine.network_views import container_names
 from containerlab.engine.network_worker import Use, Worker
 from containerlab.engine.options import network_mode
 from containerlab.engine.parts import Parts
-from containerlab.errors import Conflict, ContainerlabError, HostLacks, InvalidParameter, NoSuchNetwork
+from containerlab.errors import Conflict, ContainerlabError, Forbidden, HostLacks, InvalidParameter, NoSuchNetwork
 from containerlab.network.addresses import choose, derived_mac
 from containerlab.network.lab import Prepared
 from containerlab.network.model import Endpoint, Network, Port
@@ -37,6 +37,8 @@ __all__ = ["Attachments"]
 
 LOOPBACK_ALONE = "The default network has loopback alone here: {}."
 _Result = TypeVar("_Result")
+# How long an address isn't given to another container; the kernel has taken the namespace down long before.
+_LEAVING_SECONDS = 1.0
 
 
 class Attachments:
@@ -48,7 +50,8 @@ class Attachments:
         self._worker = Worker(parts.settings.run)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="networks")
         self._refused: str | None = None
-        self._leaving: set[tuple[str, str]] = set()
+        self._leaving: dict[str, Endpoint] = {}
+        """By their links' names, ends of containers that have ended, whose addresses aren't given again yet."""
         self._prepared: dict[str, Prepared] = {}
         self._helper_pidfd = -1
         self._closed = False
@@ -111,7 +114,7 @@ class Attachments:
         await self.release(container)
         networks = [self._network(end) for end in state.endpoints]
         for at, (network, end) in enumerate(zip(networks, state.endpoints, strict=True)):
-            self.assign(network, end, f"eth{at}")
+            await self._assign(network, end, f"eth{at}")
         bound: list[Bound] = []
         try:
             bound = await self._bind(container)
@@ -153,7 +156,7 @@ class Attachments:
             self._parts.background.spawn(work)
 
     async def release(self, container: Container) -> None:
-        """It has ended: names and ports at once, links as soon as may be; their addresses are free after that."""
+        """It has ended: names and ports go at once, links with its namespace; addresses are free after that."""
         state = container.state
         served = self._use(container).served
         left = [end for end in state.endpoints if end.id]
@@ -163,8 +166,9 @@ class Attachments:
         if served:
             await self.run(self._worker.forget, container.id)
         if left:
-            self._leaving |= {(end.network_id, address) for end in left for address in (end.address, end.address6)}
-            self._parts.background.spawn(self._delete(left))
+            self._leaving |= {end.link: end for end in left}
+            # The kernel takes a namespace down in its own time; a link deleted by us would hold up the next start.
+            asyncio.get_running_loop().call_later(_LEAVING_SECONDS, self._settle_soon, [end.link for end in left])
 
     def started_no_more(self, container: Container) -> None:
         """Let go of a namespace that no process has joined."""
@@ -172,12 +176,26 @@ class Attachments:
         if prepared is not None:
             prepared.close()
 
-    async def _delete(self, ends: list[Endpoint]) -> None:
+    def _settle_soon(self, links: list[str]) -> None:
+        if not self._closed and not self._leaving.keys().isdisjoint(links):
+            self._parts.background.spawn(self._settle(links))
+
+    async def _settle(self, links: list[str]) -> None:
+        """See to it that these links are gone, and give their addresses free."""
+        with contextlib.suppress(OSError):
+            await self.run(self._worker.sweep, links)
+        for link in links:
+            self._leaving.pop(link, None)
+
+    async def _assign(self, network: Network, end: Endpoint, interface: str) -> None:
+        """As ``assign``; where an address is taken by what is leaving, once that is gone."""
         try:
-            with contextlib.suppress(OSError):
-                await self.run(self._worker.delete, [end.link for end in ends])
-        finally:
-            self._leaving -= {(end.network_id, address) for end in ends for address in (end.address, end.address6)}
+            self.assign(network, end, interface)
+        except Forbidden:
+            if not any(other.network_id == network.id for other in self._leaving.values()):
+                raise
+            await self._settle(list(self._leaving))
+            self.assign(network, end, interface)
 
     def assign(self, network: Network, end: Endpoint, interface: str) -> None:
         """Give an end its addresses. Raises Forbidden where the asked one, or the last, is taken."""
@@ -187,7 +205,9 @@ class Attachments:
             for other in container.state.endpoints
             if other.network_id == network.id and other.id
             for address in (other.address, other.address6)
-        } | {address for network_id, address in self._leaving if network_id == network.id}
+        }
+        leaving = [other for other in self._leaving.values() if other.network_id == network.id]
+        taken |= {address for other in leaving for address in (other.address, other.address6)}
         end.interface = interface
         for subnet in network.subnets:
             prefix = ipaddress.ip_network(subnet.subnet).prefixlen
@@ -269,7 +289,7 @@ class Attachments:
         state = container.state
         had_names = self._use(container).has_names
         taken = {other.interface for other in state.endpoints}
-        self.assign(network, end, next(name for name in map("eth{}".format, range(1000)) if name not in taken))
+        await self._assign(network, end, next(name for name in map("eth{}".format, range(1000)) if name not in taken))
         route = not any(other.gateway for other in state.endpoints)
         state.endpoints = [*state.endpoints, end]
         names = network.names and not had_names

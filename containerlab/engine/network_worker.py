@@ -208,6 +208,11 @@ class Worker:
             for name in links:
                 self._lab.delete(name)
 
+    def sweep(self, links: Sequence[str]) -> None:
+        """Take those links away that the end of their namespaces hasn't."""
+        if self._lab is not None:
+            self.delete(sorted(self._lab.links().intersection(links)))
+
     def connect(self, pid: int, network: Network, end: Endpoint, *, route: bool, names: bool) -> list[socket.socket]:
         """One more end for one that runs; with ``names`` the sockets of its name service, unless it has them."""
         namespace = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)

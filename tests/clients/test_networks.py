@@ -82,6 +82,9 @@ def test_names_aliases_and_addresses_of_a_user_network(cli: Cli, network: str, n
     assert (found["Labels"], found["IPAM"]["Config"][0]["Subnet"]) == ({"a": "b"}, "10.77.0.0/24")
     taken = cli("run", "--rm", "--network", network, "--ip", "10.77.0.7", IMAGE, "true")
     assert taken.code == 125 and "Address already in use" in taken.err
+    cli.ok("restart", "-t", "0", name)
+    again = json.loads(cli.ok("inspect", "--format", "{{json .NetworkSettings.Networks}}", name))[network]
+    assert again["IPAddress"] == "10.77.0.7"
     refused = cli("network", "rm", network)
     assert refused.code == 1 and "has active endpoints" in refused.err
     cli.ok("rm", "-f", name)

@@ -75,7 +75,7 @@ def test_every_verb_of_dockers_group_is_here(group: str) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("network ls", "none, host and the default one"),
+        ("network ls", "docker network create"),
         ("swarm init", "no swarm"),
         ("container foo", "There is no verb 'container foo'"),
         ("container prun", "Did you mean prune"),

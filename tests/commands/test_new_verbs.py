@@ -284,7 +284,6 @@ def test_iidfile_takes_the_images_id_and_the_context_may_be_compressed(
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (f"create -p 80:80 {IMAGE}", "publish"),
         (f"create --network mynet {IMAGE}", "network mynet not found"),
     ],
 )
