@@ -1,7 +1,9 @@
 """A further process in a running container: ``exec``.
 
-A joined PID namespace holds only for children made afterwards, so the caller joins that one, clones, and goes back; the
-child, born inside, joins the others by one setns(2) on the pidfd of the container's first process.
+A joined PID namespace holds only for children made afterwards. As root the caller joins that one, clones, and goes
+back; the child, born inside, joins the others by one setns(2) on the pidfd of the container's first process. In a user
+namespace there is no way back (setns(2) asks for CAP_SYS_ADMIN in the one that owns the caller's own PID namespace,
+the host's): a helper child joins everything, clones the real process with CLONE_PARENT, and ends.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from containerlab.runtime.process import Process, finish, set_oom_score
 from containerlab.runtime.report import Report, StageError
 from containerlab.runtime.signals import blocked_signals
 from containerlab.runtime.spawn import Starting
+from containerlab.runtime.userns import in_user_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +61,8 @@ def spawn_exec(
     except OSError as error:
         raise StageError("clone", error.errno or 0, "the container is not running") from None
     try:
-        return _clone_into(target, target_pid, checked, stdio, join_fds, request)
+        clone = _clone_through_helper if in_user_namespace() else _clone_into
+        return clone(target, target_pid, checked, stdio, join_fds, request)
     finally:
         os.close(target)
 
@@ -79,7 +83,9 @@ def _clone_into(
             if pid == 0:
                 rest = kinds & ~c.CLONE_NEWPID
                 init.child(
-                    lambda report: _run(target, rest, process, stdio, join_fds, report), theirs.fileno(), request
+                    lambda report: _join_and_run(target, rest, process, stdio, join_fds, report),
+                    theirs.fileno(),
+                    request,
                 )
     except OSError as error:
         ours.close()
@@ -114,6 +120,81 @@ def _children_born_in(target: int, kind: int) -> Iterator[None]:
         os.close(own)
 
 
+def _clone_through_helper(
+    target: int,
+    target_pid: int,
+    process: Process,
+    stdio: tuple[int, int, int] | None,
+    join_fds: list[int],
+    request: int,
+) -> Starting:
+    kinds = _different_namespaces(target_pid)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    try:
+        with blocked_signals():
+            helper = syscalls.fork_with(signal.SIGCHLD)
+            if helper == 0:
+                init.child(
+                    lambda report: _help(target, kinds, process, stdio, join_fds, writer, report),
+                    theirs.fileno(),
+                    request,
+                )
+            os.close(writer)
+            writer = -1
+            # The helper only joins and clones: this is read within a millisecond.
+            answer = os.read(reader, 16)
+            os.waitpid(helper, c.WALL)
+    except OSError as error:
+        ours.close()
+        raise StageError("clone", error.errno or 0, f"clone: {error.strerror}") from None
+    finally:
+        theirs.close()
+        os.close(reader)
+        if writer >= 0:
+            os.close(writer)
+    starting = Starting(int(answer or b"0"), ours)
+    if not answer:
+        raise _why(starting)
+    return starting
+
+
+def _why(starting: Starting) -> StageError:
+    """The helper failed, and has told its reason before it ended."""
+    from containerlab.runtime.spawn import Failed
+
+    failed = starting.receive()
+    if isinstance(failed, Failed):
+        return StageError(failed.stage, failed.errno, failed.message, failed.path)
+    return StageError("namespaces", 0, "the helper ended without a word")
+
+
+def _help(
+    target: int,
+    kinds: int,
+    process: Process,
+    stdio: tuple[int, int, int] | None,
+    join_fds: list[int],
+    writer: int,
+    report: Report,
+) -> NoReturn:
+    set_oom_score(process.oom_score_adj)
+    report.stage = "namespaces"
+    syscalls.prctl(c.PR_SET_DUMPABLE, 0)
+    syscalls.setns(target, kinds)
+    try:
+        pid = syscalls.fork_with(c.CLONE_PARENT)
+    except OSError as error:
+        if error.errno == errno.ENOMEM:
+            # pid_namespaces(7): what clone(2) answers once the namespace's first process has ended.
+            raise ProcessLookupError(errno.ESRCH, "the container is not running") from None
+        raise
+    if pid != 0:
+        os.write(writer, b"%d" % pid)
+        os._exit(0)
+    _run(process, stdio, join_fds, report)
+
+
 def _different_namespaces(pid: int) -> int:
     """CLONE_NEW* of the namespaces in which ``pid`` isn't with us: joining one's own is EINVAL or needless."""
     flags = 0
@@ -130,7 +211,7 @@ def _different_namespaces(pid: int) -> int:
     return flags
 
 
-def _run(
+def _join_and_run(
     target: int,
     kinds: int,
     process: Process,
@@ -141,6 +222,10 @@ def _run(
     set_oom_score(process.oom_score_adj)
     report.stage = "namespaces"
     syscalls.setns(target, kinds)
+    _run(process, stdio, join_fds, report)
+
+
+def _run(process: Process, stdio: tuple[int, int, int] | None, join_fds: list[int], report: Report) -> NoReturn:
     report.stage = "cgroup"
     init.join_cgroup(join_fds, namespace=False)
     report.stamp("cgroup")
