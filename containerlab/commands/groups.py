@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import click
 
-from containerlab.commands import disk, inspect, names, prune, volume
+from containerlab.commands import disk, inspect, names, network, prune, volume
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.result import Lines, Result
 from containerlab.errors import UsageError
@@ -29,6 +29,20 @@ _FAMILIES: dict[str, tuple[str, tuple[str, ...], dict[str, str], dict[str, click
         ("build", "history", "import", "load", "pull", "push", "save", "tag"),
         {"ls": "images", "rm": "rmi"},
         {"inspect": inspect.image_inspect_command, "prune": prune.image_prune_command},
+    ),
+    "network": (
+        "Networks: who can reach whom, and by which name.",
+        (),
+        {},
+        {
+            "connect": network.network_connect_command,
+            "create": network.network_create_command,
+            "disconnect": network.network_disconnect_command,
+            "inspect": network.network_inspect_command,
+            "ls": network.network_list_command,
+            "prune": network.network_prune_command,
+            "rm": network.network_remove_command,
+        },
     ),
     "volume": (
         "Volumes: data that outlives containers.",
@@ -54,7 +68,6 @@ ALIASES = {"list": "ls", "ps": "ls", "remove": "rm"}
 """Docker's other words for a verb of a group."""
 
 ELSEWHERE = {
-    "network": "The engine has networks; this command line doesn't make them yet: docker network create does.",
     "compose": "Compose isn't carried out yet.",
     "search": "There is no search: name the image that you want.",
     **dict.fromkeys(("buildx", "bake"), "There is no BuildKit here: `build` builds."),
