@@ -63,6 +63,16 @@ async def _build(request: web.Request) -> web.StreamResponse:
     return await message_stream(request, work)
 
 
+async def _check(request: web.Request) -> web.Response:
+    """The build's request, of which only the Dockerfile is looked at."""
+    options = _options(request)
+    context = await _context(request)
+    try:
+        return json_answer(await engine_of(request).builds.check(context, options))
+    finally:
+        await asyncio.to_thread(context.close)
+
+
 def _dockers_own(emit: Emit) -> Emit:
     """Drop the messages that only our own front ends know."""
 
@@ -181,5 +191,6 @@ async def _leave_secrets(request: web.Request) -> web.Response:
 
 ROUTES: Routes = (
     ("POST", "/build", _build),
+    ("POST", "/containerlab/build-check", _check),
     ("POST", "/containerlab/build-secrets", _leave_secrets),
 )

@@ -21,6 +21,7 @@ from containerlab.build.context import Context
 from containerlab.build.digests import ContentDigests, FileDigests
 from containerlab.build.dockerfile import Dockerfile, parse
 from containerlab.build.graph import Graph, Node
+from containerlab.build.lint import Finding, image_variables, lint, refuse_errors, told
 from containerlab.build.messages import Emit, Messages
 from containerlab.build.options import BuildOptions, platform_args
 from containerlab.build.origin import ContextOrigin, LayerOrigin
@@ -32,7 +33,7 @@ from containerlab.build.staging import unmount_below
 from containerlab.build.state import StageState
 from containerlab.build.turns import Turns
 from containerlab.database import Database
-from containerlab.errors import ContainerlabError, DockerfileError, InvalidParameter, NoSuchImage
+from containerlab.errors import ContainerlabError, InvalidParameter, NoSuchImage
 from containerlab.images import Image, ImageStore, Reference
 
 __all__ = ["Builder"]
@@ -77,10 +78,13 @@ class Builder:
         """
         options.check()
         tags = [Reference.parse(tag) for tag in options.tags]
-        dockerfile = parse(context.dockerfile(options.dockerfile), options.dockerfile)
-        _check_notices(dockerfile)
+        dockerfile, findings = await self._read(context, options)
+        refuse_errors(dockerfile, findings)
         work = _Build(self, context, options, emit, dockerfile, fetch)
         await in_thread(lambda: context.recall(self.files))
+        shown = [finding for finding in findings if finding.level != "hint"]
+        if shown:
+            work.messages.lint(told(dockerfile.file, shown))
         try:
             return await work.run(tags)
         except ContainerlabError as error:
@@ -88,6 +92,19 @@ class Builder:
             raise
         finally:
             await in_thread(lambda: self._settle(context))
+
+    async def check(self, context: Context, options: BuildOptions) -> dict[str, object]:
+        """What the lint finds in the context's Dockerfile, hints included (docs/interfaces.md); nothing is built.
+
+        Raises as ``build`` does before anything is emitted.
+        """
+        dockerfile, findings = await self._read(context, options)
+        return told(dockerfile.file, findings)
+
+    async def _read(self, context: Context, options: BuildOptions) -> tuple[Dockerfile, list[Finding]]:
+        dockerfile = parse(context.dockerfile(options.dockerfile), options.dockerfile)
+        variables = image_variables(self.images)
+        return dockerfile, await in_thread(lambda: lint(dockerfile, variables, target=options.target))
 
     def _settle(self, context: Context) -> None:
         """What is kept of a build beside its image."""
@@ -281,16 +298,6 @@ class _Build:
 
 def _steps(node: Node) -> int:
     return 1 + len(node.stage.instructions)
-
-
-def _check_notices(dockerfile: Dockerfile) -> None:
-    """``# check=error=true``: what would be a warning is an error."""
-    rules = dockerfile.directives.check.replace(" ", "").lower().split(";")
-    if "error=true" in rules and "skip=all" not in rules and dockerfile.notices:
-        notice = dockerfile.notices[0]
-        raise DockerfileError(
-            notice.message, file=dockerfile.file, line=notice.place.line, hint="# check=error=true makes it an error"
-        )
 
 
 def _epoch(options: BuildOptions, global_args: dict[str, str]) -> int | None:

@@ -48,6 +48,10 @@ class Messages:
         """Our own record of a step's state (docs/interfaces.md)."""
         self._emit({"containerlab": record})
 
+    def lint(self, record: dict[str, object]) -> None:
+        """What the lint found, for our own front ends alone."""
+        self._emit({"containerlab": {"lint": record}})
+
     def built(self, image_id: str, tags: list[str], unused_args: list[str]) -> None:
         """The end of a build that went well."""
         if unused_args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["BuildOptions", "Built", "build", "build_command", "told"]
+__all__ = ["BuildOptions", "Built", "build", "build_command", "carry_out", "check", "told"]
 
 import codecs
 import json
@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import IO, Any
 
 import click
+import docker.errors
 import docker.utils.json_stream
 
 from containerlab.commands import html
 from containerlab.commands.build_context import Sent, compressed, is_archive, send
+from containerlab.commands.build_lint import Checked, read_findings
 from containerlab.commands.build_options import build_options
 from containerlab.commands.build_secrets import hand_over
 from containerlab.commands.build_steps import BuildLog
@@ -28,7 +30,7 @@ from containerlab.commands.parsing import verb
 from containerlab.commands.result import Lines, Result
 from containerlab.commands.streams import post
 from containerlab.commands.values import pairs
-from containerlab.errors import BuildFailed, UsageError
+from containerlab.errors import BuildFailed, HostLacks, UsageError
 
 _HEAD = 1024
 _MOST_TEXT = 16 << 20
@@ -74,6 +76,7 @@ class BuildOptions:
     shm_size: int | None = None
     squash: bool = False
     ulimit: tuple[dict[str, Any], ...] = ()
+    check: bool = False
 
 
 @dataclass(repr=False)
@@ -118,11 +121,7 @@ def build(context: Context, options: BuildOptions) -> Built:
     """
     if options.iidfile is not None:
         options.iidfile.unlink(missing_ok=True)
-    sent = (
-        Sent([("dockerfile", options.file or "Dockerfile")], options.archive)
-        if options.archive is not None
-        else send(options.context, options.dockerfile, options.file, engine_reads_folders=context.own_engine)
-    )
+    sent = _sent(context, options)
     archive = compressed(sent.archive) if options.compress else sent.archive
     secrets = hand_over(context, options.secret)
     log, output = BuildLog(), Silent() if options.quiet or options.progress == "quiet" else context.output
@@ -145,6 +144,30 @@ def build(context: Context, options: BuildOptions) -> Built:
     if options.iidfile is not None:
         options.iidfile.write_text(log.image, encoding="ascii")
     return Built(log.image, list(options.tag), log)
+
+
+def check(context: Context, options: BuildOptions) -> Checked:
+    """What the engine finds in the Dockerfile; nothing is built.
+
+    Raises as ``build`` does for a context or Dockerfile that can't be read, and HostLacks where the engine is another.
+    """
+    sent = _sent(context, options)
+    params = [*_params(context, options), *sent.params]
+    with closing(sent.archive):
+        try:
+            response = post(context.client, "/containerlab/build-check", params=params, data=sent.archive)
+        except docker.errors.NotFound as error:
+            if "page not found" in str(error):
+                raise HostLacks("This engine has no checks.", hint="They are the kit's own engine's.") from None
+            raise
+    with closing(response):
+        return Checked(read_findings(response.json()))
+
+
+def _sent(context: Context, options: BuildOptions) -> Sent:
+    if options.archive is not None:
+        return Sent([("dockerfile", options.file or "Dockerfile")], options.archive)
+    return send(options.context, options.dockerfile, options.file, engine_reads_folders=context.own_engine)
 
 
 def _params(context: Context, options: BuildOptions) -> list[tuple[str, str]]:
@@ -220,7 +243,12 @@ def build_command(context: Context, /, path: str, **options: Any) -> Result:
         _from_stdin(context, chosen)
     else:
         chosen.context = Path(path)
-    return told(build(context, chosen), chosen)
+    return carry_out(context, chosen)
+
+
+def carry_out(context: Context, options: BuildOptions) -> Result:
+    """The build, or with ``--check`` what there is to say of the Dockerfile."""
+    return check(context, options) if options.check else told(build(context, options), options)
 
 
 def told(result: Built, options: BuildOptions) -> Result:

@@ -60,6 +60,7 @@ def build_options(command: _Command) -> _Command:
         _one(
             "--progress", type=click.Choice(["auto", "plain", "quiet"]), default="auto", help="Lines of text, or none."
         ),
+        _one("--check", is_flag=True, help="Build nothing; say what could be better in the Dockerfile."),
         _one("--cache-from", multiple=True),
         *(_one(name) for name in ("--cgroup-parent", "--isolation")),
         _one("--security-opt", multiple=True),
@@ -70,7 +71,7 @@ def build_options(command: _Command) -> _Command:
         refused("--ssh", why="no agent is forwarded; pass a key with --secret"),
         content_trust,
         *(refused(name, *(("-o",) if name == "--output" else ()), why=_NO_BUILDKIT) for name in _BUILDKIT),
-        *(refused_flag(name, why=_NO_BUILDKIT) for name in ("--check", "--debug", "--load", "--push")),
+        *(refused_flag(name, why=_NO_BUILDKIT) for name in ("--debug", "--load", "--push")),
     ]
     for option in reversed(options):
         option(command)

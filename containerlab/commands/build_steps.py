@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from containerlab.commands import formats
+from containerlab.commands.build_lint import LintFinding, lint_text, read_findings
 
 _STEP = re.compile(r"^Step (\d+)/(\d+) : (.*)$", re.DOTALL)
 _CACHED = re.compile(r"^ ---> Using cache\s*$")
@@ -46,7 +47,8 @@ class Step:
 class BuildLog:
     """A build so far, fed with the stream's messages.
 
-    ``error`` is a failure's text, ``image`` the id at the end; ``own`` says that the engine tells its steps itself.
+    ``error`` is a failure's text, ``image`` the id at the end; ``own`` says that the engine tells its steps itself;
+    ``findings`` are what it says of the Dockerfile.
     """
 
     steps: list[Step] = field(default_factory=list)
@@ -55,12 +57,13 @@ class BuildLog:
     error_code: int | None = None
     ended: bool = False
     own: bool = False
+    findings: list[LintFinding] = field(default_factory=list)
     _text: list[str] = field(default_factory=list)
 
     def feed(self, message: dict[str, Any]) -> None:
         """One JSON message of ``POST /build``'s answer."""
         if isinstance(message.get("containerlab"), dict):
-            self._own_step(message["containerlab"])
+            self._own_message(message["containerlab"])
         if isinstance(message.get("stream"), str):
             self._stream(message["stream"])
         if isinstance(message.get("aux"), dict):
@@ -74,8 +77,10 @@ class BuildLog:
 
     def finish(self) -> None:
         """The stream has ended: so has its last step."""
-        self.ended = True
         self._end_last()
+        if self.findings and not self.ended:
+            self._text.append(f"{lint_text(self.findings)}\n")
+        self.ended = True
 
     def _end_last(self) -> None:
         if self.steps and self.steps[-1].status == "start":
@@ -84,6 +89,12 @@ class BuildLog:
     def text(self) -> str:
         """The build as lines of text; it only ever grows at its end."""
         return "".join(self._text)
+
+    def _own_message(self, facts: dict[str, Any]) -> None:
+        if "lint" in facts:
+            self.findings = read_findings(facts["lint"])
+        elif "step" in facts:
+            self._own_step(facts)
 
     def _own_step(self, facts: dict[str, Any]) -> None:
         self.own = True

@@ -55,6 +55,10 @@ class Builds:
                 parts.tell_image(image, "tag", name=tag.familiar())
         return image
 
+    async def check(self, context: Context, options: BuildOptions) -> dict[str, object]:
+        """What the lint finds in a Dockerfile. Raises what ``Builder.check`` raises."""
+        return await self._made().check(context, options)
+
     async def prune(self, *, keep: int = 0, unused_since: float | None = None) -> dict[str, Any]:
         """Forget the cache: the layers that no image, container or running build needs, and the cache mounts.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from containerlab.commands.build import BuildOptions, build, told
+from containerlab.commands.build import BuildOptions, carry_out
 from containerlab.commands.build_options import build_options
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.result import Result
@@ -30,4 +30,4 @@ from containerlab.commands.result import Result
 @pass_context
 def dockerfile_command(context: Context, /, folder: Path | None, **options: Any) -> Result:
     chosen = BuildOptions(context=folder, dockerfile=context.body or b"", **options)
-    return told(build(context, chosen), chosen)
+    return carry_out(context, chosen)

@@ -13,6 +13,7 @@ from IPython.core.getipython import get_ipython
 from IPython.display import DisplayHandle, display
 
 from containerlab.commands import html
+from containerlab.commands.build_lint import lint_block, lint_text
 from containerlab.commands.build_steps import BuildLog, Step
 from containerlab.errors import UsageError
 
@@ -70,6 +71,9 @@ def bundle(log: BuildLog) -> dict[str, Any]:
     """The build so far as a mime bundle."""
     lines = [f"Step {step.number}/{step.total}: {step.instruction}{_tail(step)}" for step in log.steps]
     body = "".join(_block(step) for step in log.steps)
+    if log.ended and log.findings:
+        lines.append(lint_text(log.findings))
+        body += lint_block(log.findings)
     return {"text/plain": "\n".join(lines), "text/html": html.page(body)}
 
 

@@ -49,7 +49,7 @@ class Built:
     @property
     def steps(self) -> list[dict[str, Any]]:
         """Our own records of the steps that ended."""
-        records = [message["containerlab"] for message in self.messages if "containerlab" in message]
+        records = [message["containerlab"] for message in self.messages if "step" in message.get("containerlab", {})]
         return [record for record in records if record["status"] != "start"]
 
     @property

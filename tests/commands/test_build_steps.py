@@ -105,3 +105,24 @@ def test_a_program_that_prints_like_a_builder_is_not_a_step() -> None:
     log = fed([*DOCKER[:10], {"stream": "Step 2/9 : not me\n"}, {"stream": "Step 9/3 : nor me\n"}, *DOCKER[11:]])
     assert [step.number for step in log.steps] == [1, 2, 3]
     assert log.steps[2].output == "Step 2/9 : not me\nStep 9/3 : nor me\n"
+
+
+FINDING = {
+    "rule": "CdInRun", "level": "advice", "line": 2, "message": "cd /x in RUN", "why": "It ends.",
+    "better": "WORKDIR /x\nRUN make",
+}  # fmt: skip
+
+
+def test_what_the_lint_found_stands_at_the_end_of_the_text_and_is_no_step() -> None:
+    log = fed([{"containerlab": {"lint": {"file": "Dockerfile", "findings": [FINDING]}}}, *DOCKER])
+    assert len(log.steps) == 3 and [finding.line for finding in log.findings] == [2]
+    assert log.text().endswith(
+        "The Dockerfile could be better in 1 place:\n"
+        "  line 2: cd /x in RUN (CdInRun)\n    It ends.\n    > WORKDIR /x\n    > RUN make\n"
+    )
+    log.finish()
+    assert log.text().count("could be better") == 1
+
+
+def test_an_own_message_that_is_not_known_is_no_step() -> None:
+    assert fed([{"containerlab": {"what": 1}}, *DOCKER]).text() == fed(DOCKER).text()

@@ -90,3 +90,23 @@ def test_a_dockerfile_beside_the_context_is_built_with_it(store: Store, folder: 
     assert "Other" not in said.split("RUN ls", 1)[1].split("in the context")[0]
     assert (folder / "iid").read_text().startswith("sha256:")
     assert ok(run(store, "build", "--progress", "quiet", "-f", folder.parent / "Other", folder)).startswith("Built ")
+
+
+def test_check_prints_findings_alone_and_its_exit_code_tells(store: Store, folder: Path) -> None:
+    (folder / "Dockerfile").write_text("FROM lab/busybox\nCMD echo a\n")
+    done = run(store, "build", "--check", "-t", "nothing:1", folder)
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert done.stdout.startswith(b"The Dockerfile could be better in 1 place:\n  line 2: JSON arguments")
+    assert b"Step" not in done.stdout and "nothing" not in ok(run(store, "images"))
+    (folder / "Dockerfile").write_text("FROM debian\n")
+    assert "debian:VERSION" in ok(run(store, "build", "--check", folder))  # a hint is no fault
+    assert ok(run(store, "build", "--check", "-", data=b"FROM lab/busybox\n")).startswith("Nothing to say")
+    (folder / "Dockerfile").write_text("FRM lab/busybox\n")
+    assert b"Dockerfile:1:1: unknown instruction" in run(store, "build", "--check", folder).stderr
+
+
+def test_a_build_says_what_could_be_better_on_stdout(store: Store, folder: Path) -> None:
+    (folder / "Dockerfile").write_text("FROM lab/busybox\nENV a b\n")
+    done = run(store, "build", folder)
+    assert b"(LegacyKeyValueFormat)" in done.stdout and (done.returncode, done.stderr) == (0, b"")
+    assert ok(run(store, "build", "-q", folder)).count("\n") == 1

@@ -146,3 +146,24 @@ def test_a_programs_output_is_made_readable(output: str, shown: str) -> None:
 def test_a_long_output_keeps_its_end() -> None:
     shown = readable("x" * 50_000 + "the end")
     assert len(shown) < 21_000 and shown.startswith("… (the first 30007 characters") and shown.endswith("the end")
+
+
+def test_what_the_lint_found_is_a_closed_block_below_the_steps(
+    shell: TestingShell, tag: str, client: docker.DockerClient
+) -> None:
+    shown = shell.shown(f"%%dockerfile -t {tag}\nFROM {IMAGE}\nCMD echo '<b>'\n")
+    assert len(shown.outputs) == 1 and (shown.stdout, shown.stderr) == ("", "")
+    data = shown.outputs[0].data
+    assert blocks(data["text/html"])[-1] == "The Dockerfile could be better in 1 place:"
+    assert '<details class="cl-step cl-lint"><summary>' in data["text/html"]
+    assert "<b>" not in data["text/html"] and "JSONArgsRecommended" in data["text/html"]
+    assert "line 2: JSON arguments recommended" in data["text/plain"]
+    client.api.remove_image(tag)
+
+
+def test_check_builds_nothing(shell: TestingShell, tag: str, client: docker.DockerClient) -> None:
+    result = shell.cell(f"%%dockerfile -t {tag} --check\nFROM {IMAGE}\nRUN cd /tmp\n")
+    assert [finding.rule for finding in result.findings] == ["CdInRun"]
+    assert result.to_dict()["findings"][0]["line"] == 2
+    with pytest.raises(docker.errors.ImageNotFound):
+        client.api.inspect_image(tag)
