@@ -59,7 +59,7 @@ def connect(start: bool = True) -> docker.DockerClient:
     return _connect_own(paths.store_folder(), start=start)
 
 
-def lab_get(client: docker.DockerClient, path: str, **parameters: str | list[str]) -> dict[str, Any]:
+def lab_get(client: docker.DockerClient, path: str, /, **parameters: str | list[str]) -> dict[str, Any]:
     """The JSON of a ``/containerlab/…`` route (docs/interfaces.md); ``parameters`` become the query.
 
     Raises docker.errors.NotFound where the engine is another one that has no such route.

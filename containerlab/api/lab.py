@@ -32,6 +32,13 @@ async def _layers(request: web.Request) -> web.Response:
     return json_answer(await engine_of(request).images.layers(references))
 
 
+async def _where(request: web.Request) -> web.Response:
+    image, path = text(request, "image"), text(request, "path")
+    if not image or not path:
+        raise InvalidParameter("image and path are needed, as in ?image=lab/busybox&path=/bin/sh")
+    return json_answer(await engine_of(request).images.where(image, path))
+
+
 async def _check(request: web.Request) -> web.Response:
     return json_answer({"problems": await engine_of(request).system.check(), "repaired": []})
 
@@ -53,6 +60,7 @@ ROUTES: Routes = (
     ("GET", "/containerlab/containers/{name}/timeline", _timeline),
     ("GET", "/containerlab/containers/{name}/memory", _memory),
     ("GET", "/containerlab/layers", _layers),
+    ("GET", "/containerlab/where", _where),
     ("GET", "/containerlab/check", _check),
     ("POST", "/containerlab/check", _repair),
     ("POST", "/containerlab/exec/{id}/kill", _exec_kill),

@@ -13,10 +13,10 @@ from containerlab.commands.context import Context
 from containerlab.errors import HostLacks
 
 
-def lab_facts(context: Context, path: str, what: str) -> dict[str, Any]:
+def lab_facts(context: Context, path: str, what: str, /, **parameters: str) -> dict[str, Any]:
     """The JSON of a ``/containerlab/…`` route. Raises HostLacks for Docker's engine, which has no such route."""
     try:
-        return lab_get(context.client, path)
+        return lab_get(context.client, path, **parameters)
     except docker.errors.NotFound as error:
         if "page not found" not in str(error.explanation):
             raise

@@ -34,6 +34,7 @@ from containerlab.commands import (
     stats,
     transfers,
     update,
+    where,
 )
 from containerlab.commands.context import Context
 from containerlab.commands.problems import translate
@@ -88,6 +89,7 @@ SECTIONS: dict[str, list[click.Command]] = {
     ],
     "Look inside": [
         layers.layers_command,
+        where.where_command,
         figures.timeline_command,
         figures.memory_command,
         layers.compare_command,

@@ -18,6 +18,7 @@ from containerlab.errors import Conflict, InvalidReference, NotFound, RegistryEr
 from containerlab.images import Image, Reference
 from containerlab.images.kept import RepoDigest
 from containerlab.images.sharing import sharing
+from containerlab.images.where import where
 
 if TYPE_CHECKING:
     from containerlab.images.registry import Credentials, Platform
@@ -168,6 +169,11 @@ class Images:
         """The body of ``GET /containerlab/layers``."""
         images = [await self._resolve(ref) for ref in refs]
         return await asyncio.to_thread(sharing, self._parts.images, images)
+
+    async def where(self, ref: str, path: str) -> dict[str, Any]:
+        """The body of ``GET /containerlab/where``. Raises NotFound for a path that no layer knows."""
+        image = await self._resolve(ref)
+        return await asyncio.to_thread(where, self._parts.images, image, path)
 
     async def _resolve(self, ref: str) -> Image:
         """In a thread: an embedded image is made when it is first asked for."""

@@ -35,7 +35,7 @@ def docker_help(*words: str) -> str:
 
 def lines_of_verbs() -> list[tuple[str, ...]]:
     """Every verb that both have: ``("run",)``, ``("image", "prune")``."""
-    ours = {"layers", "timeline", "memory", "compare"}
+    ours = {"layers", "where", "timeline", "memory", "compare"}
     found: list[tuple[str, ...]] = []
     for name, command in sorted(tree.commands.items()):
         if isinstance(command, Family):

@@ -10,6 +10,7 @@ import pytest
 
 from containerlab.commands.build import BuildOptions, build
 from containerlab.commands.context import Context
+from containerlab.errors import NotFound
 
 IMAGE = "lab/busybox"
 Verb = Callable[[str], Any]
@@ -54,3 +55,22 @@ def test_memory_is_what_the_host_pays(verb: Verb, name: str) -> None:
     row = verb(f"memory {name}")[0]
     assert row["backend"] == "native" and 0 < row["pss_bytes"] < 20_000_000
     assert name in [row["name"] for row in verb("memory")]
+
+
+@own_engine
+def test_where_tells_the_line_that_made_or_removed_a_file(context: Context, verb: Verb, name: str) -> None:
+    text = f"FROM {IMAGE}\nRUN echo {name} > /x\nRUN rm /x; echo '<b>' > /y\n"
+    build(context, BuildOptions(dockerfile=text.encode(), tag=(f"{name}:1",), network="none"))
+    try:
+        found = verb(f"where {name}:1 /y")
+        assert str(found) == f"/y in {name}:1 was made by RUN rm /x; echo '<b>' > /y (Dockerfile:3)."
+        gone = verb(f"where {name}:1 /x")
+        assert str(gone).startswith(f"/x is not in {name}:1: it was removed by RUN rm /x;")
+        assert "added file" in str(gone) and "Dockerfile:2" in str(gone)
+        assert "<b>" not in found._repr_mimebundle_()["text/html"]
+        assert gone.to_dict()["removed_by"]["line"] == 3 and gone.to_dict()["name"] == f"{name}:1"
+        assert "ADD busybox" in str(verb(f"where {IMAGE} /bin/sh"))
+        with pytest.raises(NotFound, match="no layer"):
+            verb(f"where {IMAGE} /nothing")
+    finally:
+        context.client.api.remove_image(f"{name}:1")
