@@ -8,10 +8,37 @@ from typing import Any
 
 import click
 
-from containerlab.commands import formats, names
+from containerlab.commands import formats, html, names
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.parsing import verb
-from containerlab.commands.result import Column, Result, Table
+from containerlab.commands.result import Column, Result, Row, Table
+
+
+class _Layers(Table):
+    """The layers, and below them what each image wastes, where one does."""
+
+    def __init__(self, columns: list[Column], rows: list[Row], wasted: dict[str, int]) -> None:
+        super().__init__(columns, rows, empty="There are no images.")
+        self.wasted = wasted
+
+    @property
+    def _notes(self) -> list[str]:
+        return [
+            f"{name} wastes {formats.size(size)}: written in one layer, removed or written again in a later one."
+            for name, size in self.wasted.items()
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**super().to_dict(), **({"wasted": self.wasted} if self.wasted else {})}
+
+    def __str__(self) -> str:
+        return "\n".join([super().__str__(), *self._notes])
+
+    def calm(self) -> str:
+        return "\n".join([super().calm(), *self._notes])
+
+    def body(self) -> str:
+        return super().body() + "".join(f"<p>{html.escape(note)}</p>" for note in self._notes)
 
 
 @verb("layers", help="Which layers images share, and what sharing saves: a picture in a notebook, a table elsewhere.")
@@ -38,7 +65,7 @@ def layers_command(context: Context, as_table: bool, images: tuple[str, ...]) ->
         Column("created_by", "CREATED BY", text=lambda text: text if len(text) <= 45 else text[:44] + "…"),
         Column("images", "USED BY", text=", ".join),
     ]
-    result = Table(columns, rows, empty="There are no images.")
+    result = _Layers(columns, rows, sharing.wasted)
     if rows and context.notebook and not as_table:
         result.draw(_figure(context, chosen))
     return result

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from containerlab.images.store import Image, ImageStore
+from containerlab.images.waste import wasted
 
 __all__ = ["sharing"]
 
@@ -35,7 +36,12 @@ def sharing(store: ImageStore, images: list[Image]) -> dict[str, Any]:
             known["images"].append(image.id)
     return {
         "images": [
-            {"id": image.id, "tags": [tag.familiar() for tag in image.tags], "layers": image.chain_ids}
+            {
+                "id": image.id,
+                "tags": [tag.familiar() for tag in image.tags],
+                "layers": image.chain_ids,
+                "wasted": wasted(store.layers, image.chain_id),
+            }
             for image in images
         ],
         "layers": layers,

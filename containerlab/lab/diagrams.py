@@ -128,12 +128,21 @@ def _sharing_sentence(sharing: Sharing) -> str:
     count = len(sharing.images)
     if count == 1:
         image = sharing.images[0]
-        return f"{image.name} is a stack of {len(image.layers)} read-only layers, {megabytes(image.size)} in all."
+        about = f"{image.name} is a stack of {len(image.layers)} read-only layers, {megabytes(image.size)} in all."
+        return about + _waste_sentence(sharing)
     shared = sum(1 for chain_id in sharing.layers if len(sharing.users(chain_id)) > 1)
     return (
         f"{count} images, {len(sharing.layers)} layers, {shared} of them shared: "
         f"{megabytes(sharing.bytes_on_disk)} on disk in place of {megabytes(sharing.bytes_if_copied)}, "
-        f"so sharing saves {megabytes(sharing.bytes_saved)}."
+        f"so sharing saves {megabytes(sharing.bytes_saved)}." + _waste_sentence(sharing)
+    )
+
+
+def _waste_sentence(sharing: Sharing) -> str:
+    """Nothing where nothing is wasted."""
+    return "".join(
+        f" {name} wastes {megabytes(size)}: written in one layer, removed or written again in a later one."
+        for name, size in sharing.wasted.items()
     )
 
 
@@ -143,6 +152,10 @@ def _sharing_table(images: list[ImageLayers], sharing: Sharing) -> Table:
         for layer, users in ((layer, sharing.users(chain_id)) for chain_id, layer in sharing.layers.items())
     ]
     rows.append(("total", "each layer once", megabytes(sharing.bytes_on_disk), ", ".join(i.name for i in images)))
+    rows += [
+        ("wasted", "written, then removed or written again", megabytes(size), name)
+        for name, size in sharing.wasted.items()
+    ]
     return Table(("layer", "made by", "size", "used by"), rows)
 
 

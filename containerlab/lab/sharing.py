@@ -12,6 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import docker.errors
+
+from containerlab.client import lab_get
+
 __all__ = ["ImageLayers", "Layer", "Sharing", "read_sharing"]
 
 # Instructions that write to the image's configuration alone (Dockerfile reference).
@@ -33,10 +37,11 @@ class Layer:
 
 @dataclass(frozen=True)
 class ImageLayers:
-    """One image; ``layers`` base first."""
+    """One image; ``layers`` base first, ``wasted`` the bytes that a later layer hides (0 where nobody tells them)."""
 
     name: str
     layers: tuple[Layer, ...]
+    wasted: int = 0
 
     @property
     def size(self) -> int:
@@ -70,6 +75,11 @@ class Sharing:
         """The difference that sharing makes."""
         return self.bytes_if_copied - self.bytes_on_disk
 
+    @property
+    def wasted(self) -> dict[str, int]:
+        """By image: bytes written in one layer, removed or written again in a later one; no image without any."""
+        return {image.name: image.wasted for image in self.images if image.wasted}
+
     def users(self, chain_id: str) -> list[str]:
         """Names of the images that stand on this layer."""
         return [image.name for image in self.images if any(layer.chain_id == chain_id for layer in image.layers)]
@@ -81,6 +91,7 @@ class Sharing:
             "bytes_if_copied": self.bytes_if_copied,
             "bytes_on_disk": self.bytes_on_disk,
             "bytes_saved": self.bytes_saved,
+            **({"bytes_wasted": self.wasted} if self.wasted else {}),
         }
 
 
@@ -114,7 +125,17 @@ def _image(client: Any, name: str) -> ImageLayers:
             Layer(chain_id, entry["Size"], _instruction(entry["CreatedBy"]))
             for chain_id, entry in zip(chain, made, strict=True)
         ),
+        _wasted(client, name) if len(chain) > 1 else 0,
     )
+
+
+def _wasted(client: Any, name: str) -> int:
+    """Docker's API has no word for it: only the kit's own engine tells it."""
+    try:
+        [image] = lab_get(client, "/containerlab/layers", image=name)["images"]
+    except docker.errors.NotFound:
+        return 0
+    return sum(image["wasted"].values())
 
 
 def _makers(entries: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:

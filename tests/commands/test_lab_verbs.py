@@ -74,3 +74,25 @@ def test_where_tells_the_line_that_made_or_removed_a_file(context: Context, verb
             verb(f"where {IMAGE} /nothing")
     finally:
         context.client.api.remove_image(f"{name}:1")
+
+
+@own_engine
+def test_layers_says_what_an_image_wastes_and_nothing_where_it_does_not(
+    context: Context, verb: Verb, name: str
+) -> None:
+    text = f"FROM {IMAGE}\nRUN head -c 3000000 /dev/zero > /big; echo {name}\nRUN rm /big\n"
+    build(context, BuildOptions(dockerfile=text.encode(), tag=(f"{name}:1",), network="none"))
+    try:
+        table = verb(f"layers {IMAGE} {name}:1")
+        assert table.to_dict()["wasted"] == {f"{name}:1": 3_000_000}
+        assert str(table).endswith(
+            f"{name}:1 wastes 3MB: written in one layer, removed or written again in a later one."
+        )
+        assert "wastes 3MB" in verb(f"layers --table {name}:1")._repr_mimebundle_()["text/html"]
+        context.notebook = True
+        shown = verb(f"layers {name}:1")._repr_mimebundle_()
+        assert "wastes 3MB" in shown["text/plain"] and "written, then removed" in shown["text/plain"]
+        clean = verb(f"layers {IMAGE}")
+        assert "waste" not in str(clean) and "wasted" not in clean.to_dict()
+    finally:
+        context.client.api.remove_image(f"{name}:1")

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import docker.errors
+
 
 class ScriptedApi:
     """The two calls of docker-py's low-level client that the diagram needs."""
+
+    base_url, timeout = "http://scripted", 1
 
     def __init__(self, images: dict[str, tuple[list[str], list[tuple[str, int]]]]) -> None:
         self._images = images
@@ -16,6 +20,10 @@ class ScriptedApi:
 
     def history(self, name: str) -> list[dict[str, Any]]:
         return [{"CreatedBy": words, "Size": size} for words, size in reversed(self._images[name][1])]
+
+    def get(self, url: str, **arguments: Any) -> Any:
+        """Docker has none of the kit's own routes."""
+        raise docker.errors.NotFound("page not found")
 
 
 class ScriptedClient:
