@@ -41,7 +41,7 @@ pytestmark = pytest.mark.root
         ("FROM base\nEXPOSE 70000\n", 2, "invalid containerPort"),
         ("FROM base\nSTOPSIGNAL SIGNOPE\n", 2, "invalid signal"),
         ("FROM base\nRUN exit 7\n", 2, "non-zero code: 7"),
-        ("# check=error=true\nFROM base\nRUN true \\\n\n && true\n", 4, "empty continuation line"),
+        ("# check=error=true\nFROM base\nRUN true \\\n\n && true\n", 4, "NoEmptyContinuation: Empty continuation line"),
     ],
 )
 def test_what_is_wrong_is_said_at_its_line(site: Site, dockerfile: str, line: int, words: str) -> None:
