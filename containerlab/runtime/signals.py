@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found, unused-ignore]
 
+from containerlab.runtime import syscalls
+
 __all__ = ["blocked_signals", "reset_signals"]
 
 _ALL = frozenset(_signal.valid_signals())
 _DEFAULT = _signal.SIG_DFL
+# libc's own, for its threads: Python can't name them, and whoever started us may have left them ignored.
+_OF_LIBC = (32, 33)
 
 
 class blocked_signals:
@@ -29,4 +33,6 @@ def reset_signals() -> None:
         # None: a handler that Python hasn't set, as libc's own for its threads.
         if _signal.getsignal(number) not in (_DEFAULT, None):
             _signal.signal(number, _DEFAULT)
+    for number in _OF_LIBC:
+        syscalls.reset_signal(number)
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())

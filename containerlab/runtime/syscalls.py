@@ -34,6 +34,7 @@ __all__ = [
     "openat2",
     "pivot_root",
     "prctl",
+    "reset_signal",
     "setdomainname",
     "sethostname",
     "setns",
@@ -45,8 +46,14 @@ _Path = str | bytes
 
 # Calls from 424 on have one number on every architecture; the older ones don't (asm/unistd.h).
 _NUMBERS = {
-    "x86_64": {"clone": 56, "getcwd": 79, "capget": 125, "capset": 126, "pivot_root": 155, "keyctl": 250},
-    "aarch64": {"clone": 220, "getcwd": 17, "capget": 90, "capset": 91, "pivot_root": 41, "keyctl": 219},
+    "x86_64": {
+        **{"clone": 56, "getcwd": 79, "capget": 125, "capset": 126, "pivot_root": 155, "keyctl": 250},
+        **{"rt_sigaction": 13},
+    },
+    "aarch64": {
+        **{"clone": 220, "getcwd": 17, "capget": 90, "capset": 91, "pivot_root": 41, "keyctl": 219},
+        **{"rt_sigaction": 134},
+    },
 }
 _machine = os.uname().machine
 if _machine not in _NUMBERS:
@@ -84,6 +91,7 @@ _pivot_root = _syscall(c_char_p, c_char_p)
 _getcwd = _syscall(c_char_p, c_ulong)
 _cap = _syscall(c_char_p, c_char_p)
 _keyctl = _syscall(c_int, c_char_p)
+_sigaction = _syscall(c_int, c_char_p, c_void_p, c_ulong)
 
 # PyDLL keeps the GIL: in the child of a raw clone nobody else is left who could give it back.
 _clone = ctypes.PyDLL(None, use_errno=True)["syscall"]
@@ -120,6 +128,13 @@ def fork_with(flags: int, cgroup: int | None = None) -> int:
     if pid < 0:
         raise _error()
     return pid
+
+
+def reset_signal(number: int) -> None:
+    """rt_sigaction(2) with SIG_DFL, also for the two numbers (32, 33) that libc keeps to itself."""
+    # struct sigaction as the kernel has it, all of it zero: handler, flags, restorer, mask.
+    if _sigaction(_number["rt_sigaction"], number, bytes(32), None, 8):
+        raise _error()
 
 
 def unshare(flags: int) -> None:

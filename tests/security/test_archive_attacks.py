@@ -44,6 +44,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     made = Store(tmp_path_factory.mktemp("attacks") / "store")
     try:
         made.start()
+        # The first container on a bridge brings the lab network, a mount and a descriptor that stay.
+        warm = docker.DockerClient(base_url=made.host, version="1.43")
+        warm.containers.run("lab/busybox", "true", remove=True)
+        warm.close()
         yield made
     finally:
         made.end()
