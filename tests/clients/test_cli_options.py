@@ -21,6 +21,7 @@ def test_joining_another_containers_network(cli, name):
     ]
 
 
+@pytest.mark.root
 def test_joining_another_containers_processes(cli, name):
     cli.ok("run", "-d", "--network", "none", "--name", name, IMAGE, "sleep", "1234")
     shown = cli.ok(*PLAIN, "--pid", f"container:{name}", IMAGE, "ps", "-o", "args")

@@ -13,6 +13,7 @@ IMAGE = "lab/busybox"
 COUNT = ("sh", "-c", "i=0; while :; do i=$((i+1)); echo $i; sleep 0.05; done")
 
 
+@pytest.mark.counted
 def test_a_paused_container_stands_still_and_goes_on(cli, name):
     cli.ok("run", "-d", "--network", "none", "--name", name, IMAGE, *COUNT)
     cli.ok("pause", name)
@@ -26,6 +27,7 @@ def test_a_paused_container_stands_still_and_goes_on(cli, name):
     assert cli.ok("inspect", "-f", "{{.State.Status}}", name) == "running"
 
 
+@pytest.mark.counted
 def test_what_a_paused_container_refuses(cli, name):
     cli.ok("run", "-d", "--network", "none", "--name", name, IMAGE, "sleep", "1000")
     cli.ok("pause", name)
@@ -36,6 +38,7 @@ def test_what_a_paused_container_refuses(cli, name):
     assert "is not paused" in cli("unpause", name).err
 
 
+@pytest.mark.counted
 @pytest.mark.parametrize("verb", [("kill",), ("stop", "-t", "1"), ("rm", "-f")])
 def test_a_paused_container_can_be_ended(cli, name, verb):
     cli.ok("run", "-d", "--network", "none", "--name", name, IMAGE, "sleep", "1000")
@@ -44,6 +47,7 @@ def test_a_paused_container_can_be_ended(cli, name, verb):
     assert eventually(lambda: cli("inspect", "-f", "{{.State.Running}}", name).out.strip() in ("", "false"))
 
 
+@pytest.mark.counted
 def test_update_changes_limits_at_once_and_for_the_next_start(cli, name):
     cli.ok("run", "-d", "--network", "none", "--name", name, "-m", "32m", IMAGE, "sleep", "1000")
     cli.ok("update", "--memory", "48m", "--memory-swap", "96m", "--pids-limit", "9", "--restart", "on-failure:3", name)
@@ -119,6 +123,7 @@ def test_no_healthcheck_takes_an_images_check_away(cli, name, tmp_path):
         cli("rmi", f"{name}:1")
 
 
+@pytest.mark.counted
 def test_a_container_that_is_killed_for_want_of_memory_is_marked(cli, name):
     eater = "a=x; while :; do a=$a$a; done"
     answer = cli(

@@ -192,6 +192,7 @@ def test_cidfile_takes_the_id_and_goes_when_nothing_was_made(verb: Verb, name: s
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.counted
 def test_health_log_and_name_options_reach_the_container(verb: Verb, name: str) -> None:
     options = "--health-cmd true --health-interval 2s --log-opt max-size=1m --annotation a=b --dns 10.0.0.1"
     verb(f"create --network none --name {name} {options} --expose 80 --oom-score-adj 5 --cpu-shares 99 {IMAGE}")
