@@ -9,14 +9,12 @@ Of a directory that went away its own path is told, nothing below it.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from containerlab.errors import InvalidParameter
-from containerlab.images import marks
-from containerlab.images._syscalls import RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS, openat2
+from containerlab.images import marks, trees
 
 __all__ = ["ADDED", "DELETED", "MODIFIED", "Change", "changes"]
 
@@ -25,12 +23,9 @@ MODIFIED, ADDED, DELETED = 0, 1, 2
 Change = tuple[str, int]
 """A path from the root on, and what became of it."""
 
-_RESOLVE = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
 _MAX_PATH = 4096
 _MOST = 2_000_000
 _WHITEOUTS = frozenset({"trusted.overlay.whiteout", "user.overlay.whiteout"})
-_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _NANOSECONDS = 10**9
 
 
@@ -56,21 +51,21 @@ class _Walk:
         pending = [(b"", True)]
         while pending:
             path, below = pending.pop()
-            with _opened(self._upper, path) as fd:
+            with trees.directory_below(self._upper, path) as fd:
                 if fd is not None:
                     pending += self._directory(fd, path, below)
 
     def _directory(self, fd: int, path: bytes, below: bool) -> list[tuple[bytes, bool]]:
         names = [os.fsencode(name) for name in os.listdir(fd)]
         inner: list[tuple[bytes, bool]] = []
-        with _opened(self._lower, path) if below else contextlib.nullcontext() as lower:
+        with trees.directory_below(self._lower, path) if below else contextlib.nullcontext() as lower:
             for name in names:
                 here = path + b"/" + name if path else name
                 try:
                     status = os.stat(name, dir_fd=fd, follow_symlinks=False)
                     attribute = _is_marked(fd, name, status)
                 except OSError as error:
-                    if error.errno in _ABSENT:
+                    if error.errno in trees.ABSENT:
                         continue
                     raise
                 before = _status(lower, name)
@@ -113,22 +108,6 @@ class _Walk:
         while above and above not in self.found:
             self.found[above] = MODIFIED
             above = above.rpartition(b"/")[0]
-
-
-@contextlib.contextmanager
-def _opened(root: int, path: bytes) -> Iterator[int | None]:
-    """The directory, or None for what isn't there or is none."""
-    try:
-        fd = openat2(root, path or b".", _DIRECTORY, _RESOLVE)
-    except OSError as error:
-        if error.errno not in _ABSENT:
-            raise
-        yield None
-        return
-    try:
-        yield fd
-    finally:
-        os.close(fd)
 
 
 def _status(fd: int | None, name: bytes) -> os.stat_result | None:

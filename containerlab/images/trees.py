@@ -1,8 +1,9 @@
-"""Directory trees, removed with few descriptors and no recursion however deep they are."""
+"""Directory trees: opened without following a link, removed with few descriptors and no recursion."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -10,7 +11,10 @@ from pathlib import Path
 
 from containerlab.images._syscalls import RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS, openat2
 
-__all__ = ["directory", "remove_at", "remove_below"]
+__all__ = ["ABSENT", "directory", "directory_below", "remove_at", "remove_below"]
+
+ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+"""What a path gives that isn't there, or leads through something that is no directory."""
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -19,6 +23,22 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 def directory(name: bytes | str | os.PathLike[str], *, dir_fd: int | None = None) -> Iterator[int]:
     """An open directory; the last component isn't followed when it is a link."""
     fd = os.open(name, _DIRECTORY, dir_fd=dir_fd)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def directory_below(root: int, path: bytes) -> Iterator[int | None]:
+    """The directory at ``path`` from ``root`` on, no link followed; None for what isn't there or is none."""
+    try:
+        fd = openat2(root, path or b".", _DIRECTORY, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS)
+    except OSError as error:
+        if error.errno not in ABSENT:
+            raise
+        yield None
+        return
     try:
         yield fd
     finally:

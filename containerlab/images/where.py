@@ -6,22 +6,19 @@ Nothing is mounted: each layer is a folder, in which overlayfs's marks say what 
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 from containerlab.errors import InvalidParameter, NotFound
 from containerlab.images import marks, trees
-from containerlab.images._syscalls import RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS, openat2
 from containerlab.images.layer import Layer
 from containerlab.images.store import Image, ImageStore
 
 __all__ = ["where"]
 
-_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _LINKS = 40
 _LONGEST = 4096
 _KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
@@ -110,41 +107,24 @@ def _look(root: int, path: bytes) -> tuple[os.stat_result | None, bool]:
     hides = False
     parts = path.split(b"/") if path else []
     for depth in range(len(parts)):
-        with _opened(root, b"/".join(parts[:depth])) as fd:
+        with trees.directory_below(root, b"/".join(parts[:depth])) as fd:
             if fd is None:
                 return None, hides
             hides = hides or marks.is_opaque(fd)
             try:
                 status = os.stat(parts[depth], dir_fd=fd, follow_symlinks=False)
             except OSError as error:
-                if error.errno in _ABSENT:
+                if error.errno in trees.ABSENT:
                     return None, hides
                 raise
         if marks.is_whiteout(status):
             return None, True
         if depth < len(parts) - 1 and not stat.S_ISDIR(status.st_mode):
             return None, True  # a file or a link stands where the layers below have a directory
-    with _opened(root, path) as fd:
+    with trees.directory_below(root, path) as fd:
         if fd is not None:
             return os.fstat(fd), hides or (bool(path) and marks.is_opaque(fd))
     return status, hides
-
-
-@contextmanager
-def _opened(root: int, path: bytes) -> Iterator[int | None]:
-    """A directory of the layer, or None for what isn't there or is none."""
-    try:
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-        fd = openat2(root, path or b".", flags, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS)
-    except OSError as error:
-        if error.errno not in _ABSENT:
-            raise
-        yield None
-        return
-    try:
-        yield fd
-    finally:
-        os.close(fd)
 
 
 def _resolved(roots: list[int], path: bytes) -> bytes:
@@ -179,7 +159,7 @@ def _link(roots: list[int], path: bytes) -> bytes | None:
             if not stat.S_ISLNK(status.st_mode):
                 return None
             above, _, name = path.rpartition(b"/")
-            with _opened(root, above) as fd:
+            with trees.directory_below(root, above) as fd:
                 return None if fd is None else os.fsencode(os.readlink(name, dir_fd=fd))
         if hides:
             return None
