@@ -69,9 +69,10 @@ def lab_get(client: docker.DockerClient, path: str, /, **parameters: str | list[
     return cast("dict[str, Any]", api._result(response, json=True))
 
 
-def start_engine(store: Path) -> None:
+def start_engine(store: Path, idle_exit: float = _IDLE_EXIT_SECONDS) -> None:
     """See to it that an engine of ``store`` takes connections; of many callers, one starts it.
 
+    ``idle_exit``: seconds unused after which one that is started now ends.
     Raises EngineUnreachable with the engine's own reason.
     """
     deadline = time.monotonic() + _START_SECONDS
@@ -79,7 +80,7 @@ def start_engine(store: Path) -> None:
     while not _listens(path):
         if time.monotonic() > deadline:
             raise EngineUnreachable(f"The engine did not start within {_START_SECONDS:.0f} seconds.")
-        answer = _launch(store, deadline)
+        answer = _launch(store, deadline, idle_exit)
         if answer["status"] == "failed":
             raise EngineUnreachable(f"The engine could not start: {answer['message']}", hint=answer.get("hint", ""))
         if answer["status"] == "running":
@@ -119,11 +120,11 @@ def _listens(path: Path) -> bool:
     return True
 
 
-def _launch(store: Path, deadline: float) -> dict[str, str]:
+def _launch(store: Path, deadline: float, idle_exit: float) -> dict[str, str]:
     """Start ``serve`` in a session of its own and wait for what it says (api/ready.py has the words)."""
     read_end, write_end = os.pipe()
     command = [sys.executable, "-m", "containerlab", "serve", "--detach"]
-    command += ["--store", os.fspath(store), "--idle-exit", str(_IDLE_EXIT_SECONDS)]
+    command += ["--store", os.fspath(store), "--idle-exit", str(idle_exit)]
     try:
         # This process ends at once, after its own fork: a notebook's kernel is left with no child to reap.
         with subprocess.Popen(

@@ -33,8 +33,12 @@ class Store:
         return f"unix://{paths.api_socket(self.folder)}"
 
     def start(self) -> None:
-        """Start the engine if none runs."""
-        start_engine(self.folder)
+        """Start the engine if none runs.
+
+        Its clients come by DOCKER_HOST, which starts none: it outlasts the longest stretch of a session that asks
+        it nothing, and yet no session that was killed leaves it for good.
+        """
+        start_engine(self.folder, idle_exit=3600)
 
     def pids(self, verb: str = "serve") -> list[int]:
         """The processes of this store's engine (``serve``)."""
