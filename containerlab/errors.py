@@ -3,7 +3,8 @@
     ContainerlabError                500
     ├── InvalidParameter             400  a request that can't be understood or can't be granted as written
     │   ├── InvalidReference         400  an image name that breaks the reference grammar
-    │   └── DockerfileError          400  a Dockerfile that can't be parsed; knows file, line and column
+    │   ├── DockerfileError          400  a Dockerfile that can't be parsed; knows file, line and column
+    │   └── ComposeError             400  a Compose file that can't be parsed or carried out; knows place and path
     ├── NotFound                     404
     │   ├── NoSuchContainer          404
     │   ├── NoSuchImage              404
@@ -34,6 +35,7 @@ from __future__ import annotations
 __all__ = [
     "BadArchive",
     "BuildFailed",
+    "ComposeError",
     "Conflict",
     "ContainerlabError",
     "DockerfileError",
@@ -106,13 +108,43 @@ class DockerfileError(InvalidParameter):
         self.file, self.line, self.column, self.source = file, line, column, source
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" + (f":{self.column}" if self.column else "")
-        lines = [f"{place}: {self.message}"] if self.line else [self.message]
-        if self.source:
-            lines.append(f"  {self.line} | {self.source}")
-        if self.hint:
-            lines.append(self.hint)
-        return "\n".join(lines)
+        return _placed(self.file, self.line, self.column, self.message, self.source, self.hint)
+
+
+class ComposeError(InvalidParameter):
+    """A Compose project that can't be understood or carried out as its files say it.
+
+    ``line`` and ``column`` count from 1 (0: the error has no one place); ``path`` is that of the part
+    (``services.web.ports[0]``), ``source`` the line's text.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str = "",
+        line: int = 0,
+        column: int = 0,
+        path: str = "",
+        source: str = "",
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.file, self.line, self.column, self.path, self.source = file, line, column, path, source
+
+    def __str__(self) -> str:
+        message = f"{self.path}: {self.message}" if self.path else self.message
+        return _placed(self.file, self.line, self.column, message, self.source, self.hint)
+
+
+def _placed(file: str, line: int, column: int, message: str, source: str, hint: str) -> str:
+    place = f"{file}:{line}" + (f":{column}" if column else "") if line else ""
+    lines = [f"{place}: {message}" if place else message]
+    if source:
+        lines.append(f"  {line} | {source}")
+    if hint:
+        lines.append(hint)
+    return "\n".join(lines)
 
 
 class NotFound(ContainerlabError):

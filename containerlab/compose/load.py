@@ -23,9 +23,9 @@ def load(
 ) -> Project:
     """Read, merge and check a project.
 
-    ``files`` None looks as docker compose does: ``COMPOSE_FILE``, else ``compose.yaml`` and its kin in the project's directory and
-    the folders above it. With ``body`` the text is the file, named ``body_name``, in the project's directory (the working
-    directory by default). ``environ`` is the caller's environment.
+    ``files`` None looks as docker compose does: ``COMPOSE_FILE``, else ``compose.yaml`` and its kin in the project's
+    directory and the folders above it. With ``body`` the text is the file, named ``body_name``, in the project's
+    directory (the working directory by default). ``environ`` is the caller's environment.
 
     Raises ``ComposeError``, which names file, line, column and path.
     """

@@ -1,7 +1,9 @@
-"""What a Compose project is once its files are read, merged and checked: the normalised forms, and nothing left to decide.
+"""What a Compose project is once its files are read, merged and checked: the normalised forms, and nothing left to
+decide.
 
-Names are those of the Compose specification (https://github.com/compose-spec/compose-spec). Short forms are expanded, paths
-are absolute, times are nanoseconds, sizes are bytes; ``None``, ``""`` and an empty collection mean that no file says it.
+Names are those of the Compose specification (https://github.com/compose-spec/compose-spec). Short forms are expanded,
+paths are absolute, times are nanoseconds, sizes are bytes; ``None``, ``""`` and an empty collection mean that no file
+says it.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True):
     """A part of a project; equal parts are the same configuration."""
 
 
-class Port(_Part):
+class Port(_Part, frozen=True, kw_only=True):
     """One target port. ``published`` is a host's port, a range to choose from (``8000-8010``) or ``""`` (any free one);
     ``host_ip`` is ``""`` where the file names none."""
 
@@ -56,8 +58,9 @@ class Port(_Part):
     app_protocol: str = ""
 
 
-class Mount(_Part):
-    """``source`` is a key of ``Project.volumes`` (``""``: an anonymous volume), or an absolute path of the host for a bind."""
+class Mount(_Part, frozen=True, kw_only=True):
+    """``source`` is a key of ``Project.volumes`` (``""``: an anonymous volume), or an absolute path of the host for a
+    bind."""
 
     type: Literal["volume", "bind", "tmpfs"]
     target: str
@@ -74,7 +77,7 @@ class Mount(_Part):
     short: bool = False  # written as SOURCE:TARGET[:MODE]
 
 
-class NetworkUse(_Part):
+class NetworkUse(_Part, frozen=True, kw_only=True):
     """How a service sits on one of ``Project.networks``."""
 
     aliases: tuple[str, ...] = ()
@@ -87,7 +90,7 @@ class NetworkUse(_Part):
     gw_priority: int = 0
 
 
-class Dependency(_Part):
+class Dependency(_Part, frozen=True, kw_only=True):
     """What must be true of another service first. ``restart``: restart this one when that one is recreated;
     not ``required``: go on with a warning where it can't be had."""
 
@@ -96,8 +99,9 @@ class Dependency(_Part):
     required: bool = True
 
 
-class Build(_Part):
-    """``context`` is an absolute path; ``dockerfile`` a path relative to it, unless absolute. An argument of None takes no value."""
+class Build(_Part, frozen=True, kw_only=True):
+    """``context`` is an absolute path; ``dockerfile`` a path relative to it, unless absolute. An argument of None
+    takes no value."""
 
     context: str
     dockerfile: str = ""
@@ -116,7 +120,7 @@ class Build(_Part):
     platforms: tuple[str, ...] = ()
 
 
-class Healthcheck(_Part):
+class Healthcheck(_Part, frozen=True, kw_only=True):
     """``test`` is Docker's: ``("CMD", …)``, ``("CMD-SHELL", …)``, ``("NONE",)``, or empty for the image's own."""
 
     test: tuple[str, ...] = ()
@@ -128,7 +132,7 @@ class Healthcheck(_Part):
     disable: bool = False
 
 
-class Resources(_Part):
+class Resources(_Part, frozen=True, kw_only=True):
     """Limits or reservations of ``deploy.resources``: processors, bytes, processes."""
 
     cpus: float | None = None
@@ -136,14 +140,14 @@ class Resources(_Part):
     pids: int | None = None
 
 
-class RestartPolicy(_Part):
+class RestartPolicy(_Part, frozen=True, kw_only=True):
     """``deploy.restart_policy``."""
 
     condition: Literal["none", "on-failure", "any"] = "any"
     max_attempts: int | None = None
 
 
-class Deploy(_Part):
+class Deploy(_Part, frozen=True, kw_only=True):
     """The part of ``deploy`` that one host can carry out."""
 
     replicas: int | None = None
@@ -153,30 +157,30 @@ class Deploy(_Part):
     restart_policy: RestartPolicy | None = None
 
 
-class Logging(_Part):
+class Logging(_Part, frozen=True, kw_only=True):
     driver: str = ""
     options: dict[str, str] = {}
 
 
-class Ulimit(_Part):
+class Ulimit(_Part, frozen=True, kw_only=True):
     soft: int
     hard: int
 
 
-class Device(_Part):
+class Device(_Part, frozen=True, kw_only=True):
     source: str
     target: str
     permissions: str = "rwm"
 
 
-class ExternalLink(_Part):
+class ExternalLink(_Part, frozen=True, kw_only=True):
     """A container outside the project, and its name inside."""
 
     container: str
     alias: str
 
 
-class VolumesFrom(_Part):
+class VolumesFrom(_Part, frozen=True, kw_only=True):
     """``name`` is a service's, or with ``container`` a container's outside the project."""
 
     name: str
@@ -184,7 +188,7 @@ class VolumesFrom(_Part):
     read_only: bool = False
 
 
-class BlobUse(_Part):
+class BlobUse(_Part, frozen=True, kw_only=True):
     """A secret or config inside a container. ``source`` is a key of the project's; ``target`` absolute (of a build: the
     secret's id); ``mode`` permission bits, None for the default (0444)."""
 
@@ -195,14 +199,15 @@ class BlobUse(_Part):
     mode: int | None = None
 
 
-class Service(_Part):
+class Service(_Part, frozen=True, kw_only=True):
     """One service, everything said about it.
 
-    ``command`` and ``entrypoint``: None is the image's own, ``()`` clears it. In ``environment``, where ``env_file`` is merged
-    in already, None takes the variable away. ``scale`` is the number of containers (``scale``, else ``deploy.replicas``, else
-    1), ``restart`` Docker's word (``no``, ``always``, ``unless-stopped``, ``on-failure[:N]``; from ``deploy.restart_policy``
-    where the service itself says none), and limits of ``deploy.resources`` stand in ``cpus``, ``mem_limit``,
-    ``mem_reservation`` and ``pids_limit`` too. A service without ``network_mode`` is on ``networks``, which then isn't empty.
+    ``command`` and ``entrypoint``: None is the image's own, ``()`` clears it. In ``environment``, where ``env_file``
+    is merged in already, None takes the variable away. ``scale`` is the number of containers (``scale``, else
+    ``deploy.replicas``, else 1), ``restart`` Docker's word (``no``, ``always``, ``unless-stopped``,
+    ``on-failure[:N]``; from ``deploy.restart_policy`` where the service itself says none), and limits of
+    ``deploy.resources`` stand in ``cpus``, ``mem_limit``, ``mem_reservation`` and ``pids_limit`` too. A service
+    without ``network_mode`` is on ``networks``, which then isn't empty.
     """
 
     name: str
@@ -285,14 +290,14 @@ class Service(_Part):
     isolation: str = ""
 
 
-class IpamPool(_Part):
+class IpamPool(_Part, frozen=True, kw_only=True):
     subnet: str = ""
     ip_range: str = ""
     gateway: str = ""
     aux_addresses: dict[str, str] = {}
 
 
-class Network(_Part):
+class Network(_Part, frozen=True, kw_only=True):
     """``name`` is the engine's name for it (``PROJECT_KEY`` unless the file or ``external`` says another)."""
 
     name: str
@@ -309,7 +314,7 @@ class Network(_Part):
     labels: dict[str, str] = {}
 
 
-class Volume(_Part):
+class Volume(_Part, frozen=True, kw_only=True):
     """As ``Network``."""
 
     name: str
@@ -319,9 +324,9 @@ class Volume(_Part):
     labels: dict[str, str] = {}
 
 
-class Blob(_Part):
-    """A secret or a config: exactly one of ``file`` (absolute), ``environment`` (a variable of ``Project.environment``),
-    ``content`` (configs) and ``external`` is set."""
+class Blob(_Part, frozen=True, kw_only=True):
+    """A secret or a config: exactly one of ``file`` (absolute), ``environment`` (a variable of
+    ``Project.environment``), ``content`` (configs) and ``external`` is set."""
 
     name: str
     file: str = ""
@@ -335,9 +340,9 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     """All of an application.
 
     ``services`` are those that run: their profiles are on, or they have none; the rest stands in ``disabled``
-    (``select.select`` moves what a command names). ``environment`` is what interpolation saw: the caller's variables over the
-    ``.env`` files'. ``warnings`` are sentences for the user. ``places`` says where each part is written: its path
-    (``services.web.ports[0]``) to ``file:line:column``. ``files`` is empty where the file was a cell's body.
+    (``select.select`` moves what a command names). ``environment`` is what interpolation saw: the caller's variables
+    over the ``.env`` files'. ``warnings`` are sentences for the user. ``places`` says where each part is written: its
+    path (``services.web.ports[0]``) to ``file:line:column``. ``files`` is empty where the file was a cell's body.
     """
 
     name: str
