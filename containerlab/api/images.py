@@ -36,7 +36,10 @@ async def _inspect(request: web.Request) -> web.Response:
 
 
 def _trim(request: web.Request, view: dict[str, Any]) -> None:
-    """Take out what newer versions don't show any more (moby api/docs/CHANGELOG.md, 1.44, 1.45 and 1.50)."""
+    """Take out what newer versions don't show any more (moby api/docs/CHANGELOG.md, 1.44, 1.45 and 1.50).
+
+    But for ``ContainerConfig``: docker-compose 1 asks by the newest version, and can't recreate a container without it.
+    """
     if at_least(request, "1.44"):
         view.pop("VirtualSize", None)
     if at_least(request, "1.45"):

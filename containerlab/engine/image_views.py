@@ -41,6 +41,7 @@ def inspect_view(image: Image, lower: list[str]) -> dict[str, Any]:
         "Comment": config.history[-1].comment if config.history else "",
         "Created": image.created or ZERO,
         "Container": "",
+        "ContainerConfig": _blank(),
         "DockerVersion": "",
         "Author": config.author,
         "Config": _config(image),
@@ -78,10 +79,15 @@ def history_view(image: Image, sizes: list[int]) -> list[dict[str, Any]]:
 
 def _config(image: Image) -> dict[str, Any]:
     """The image's own words, and Docker's zero values for the fields that clients read without asking."""
+    return {**_blank(), **msgspec.to_builtins(image.config.config)}
+
+
+def _blank() -> dict[str, Any]:
+    """The zero values; docker-compose 1 reads them as ``ContainerConfig`` too, when it makes a container anew."""
     blank = {"Hostname": "", "Domainname": "", "User": "", "AttachStdin": False, "AttachStdout": False}
     blank |= {"AttachStderr": False, "Tty": False, "OpenStdin": False, "StdinOnce": False, "Image": ""}
     always: dict[str, Any] = {"Env": None, "Cmd": None, "Volumes": None, "WorkingDir": "", "Entrypoint": None}
-    return {**blank, **always, "OnBuild": None, "Labels": None, **msgspec.to_builtins(image.config.config)}
+    return {**blank, **always, "OnBuild": None, "Labels": None}
 
 
 def _unix(created: str) -> int:
