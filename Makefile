@@ -4,12 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 TEST_STAMP := $(VENV)/.set-up-test
+LAB_LINK := $(VENV)/share/jupyter/labextensions/containerlab
 WORKERS ?= 2
 
 .PHONY: demo test test-all test-clients lab bench lint setup setup-test trust clean
 
-setup: $(STAMP)
-setup-test: $(TEST_STAMP)
+setup: $(STAMP) $(LAB_LINK)
+setup-test: $(TEST_STAMP) $(LAB_LINK)
 
 $(STAMP): pyproject.toml apt.txt
 	sh scripts/apt-install.sh apt.txt
@@ -21,6 +22,9 @@ $(TEST_STAMP): $(STAMP) apt-test.txt
 	sh scripts/apt-install.sh apt-test.txt
 	$(BIN)/python -m pip install --quiet --editable '.[lab,test]'
 	touch $@
+
+$(LAB_LINK): | $(STAMP)
+	sh scripts/link-lab.sh $(VENV)
 
 demo: setup
 	$(BIN)/python -m containerlab.lab.demo build/demo
