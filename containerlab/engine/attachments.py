@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import errno
 import ipaddress
 import os
@@ -32,6 +33,7 @@ from containerlab.network.addresses import choose, derived_mac
 from containerlab.network.lab import Prepared
 from containerlab.network.model import Endpoint, Network, Port
 from containerlab.network.ports import Bound
+from containerlab.network.way_out import NAME_SERVER
 
 __all__ = ["Attachments"]
 
@@ -47,7 +49,7 @@ class Attachments:
     def __init__(self, parts: Parts, known: NetworkSet) -> None:
         self._parts = parts
         self.known = known
-        self._worker = Worker(parts.settings.run)
+        self._worker = Worker(parts.settings.run, self._hold)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="networks")
         self._refused: str | None = None
         self._leaving: dict[str, Endpoint] = {}
@@ -59,6 +61,10 @@ class Attachments:
     async def run(self, work: Callable[..., _Result], *arguments: Any) -> _Result:
         """``work`` in the network thread."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+    def _hold(self, descriptor: int) -> None:
+        """In the network thread: the way out lives as long as the supervisor, whose end is the lab's."""
+        self._parts.supervisor.call_threadsafe("hold", [descriptor], name="way-out")
 
     @property
     def worker(self) -> Worker:
@@ -101,10 +107,7 @@ class Attachments:
         if default_alone and await self.refused():
             return [], [LOOPBACK_ALONE.format(self._refused)]
         await self.require()
-        warnings = []
-        if host.dns and any(end.network != "bridge" for end in ends):
-            warnings.append("--dns is not asked on user networks: there is no way out of them yet.")
-        return ends, warnings
+        return ends, []
 
     async def prepare(self, container: Container) -> None:
         """Before its start: addresses, namespace, names, ports; written into its state. Raises ContainerlabError."""
@@ -122,7 +125,7 @@ class Attachments:
             ends = list(zip(networks, state.endpoints, strict=True))
             prepared = await self.run(lambda: self._worker.prepare(ends, names=names))
             self._prepared[container.id] = prepared
-            write_network_files(self.known, container)
+            write_network_files(self.known, container, leads_out=self._worker.leads_out)
             use = self._use(container)
             if use.served:
                 await self._serve(use, prepared, bound)
@@ -272,7 +275,9 @@ class Attachments:
             }
             for end, title in named
         }
-        return Use(container.id, state.pid, bool(zones), zones, tuple(state.ports))
+        asked = container.record.host_config.dns or [NAME_SERVER]
+        outward = self._worker.leads_out and any(end.gateway for end in state.endpoints)
+        return Use(container.id, state.pid, bool(zones), zones, tuple(asked) if outward else (), tuple(state.ports))
 
     def _uses(self) -> list[Use]:
         running = (self._use(container) for container in self._parts.registry if container.state.running)
@@ -297,11 +302,11 @@ class Attachments:
             sockets = await self.run(
                 lambda: self._worker.connect(state.pid, network, end, route=route, names=names),
             )
-            write_network_files(self.known, container)
+            write_network_files(self.known, container, leads_out=self._worker.leads_out)
             use = self._use(container)
             if use.has_names:
                 others = [other for other in self._uses() if other.container != container.id]
-                told = Use(use.container, use.pid, use.has_names, use.zones)
+                told = dataclasses.replace(use, ports=())
                 self._follow_helper(await self.run(self._worker.serve, told, sockets, [], others))
                 await self.run(self._worker.watch, container.id, state.pid)
             for each in sockets:
@@ -316,7 +321,7 @@ class Attachments:
         state.endpoints = [other for other in state.endpoints if other is not end]
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             await self.run(self._worker.disconnect, state.pid, end, list(state.endpoints))
-        write_network_files(self.known, container)
+        write_network_files(self.known, container, leads_out=self._worker.leads_out)
         if end.network != "bridge":
             await self.run(self._worker.rename, self._use(container), self._uses())
 
@@ -328,6 +333,8 @@ class Attachments:
             return
         try:
             await self.run(lambda: self._worker.lab.reconcile(self.known, ends))
+            if any(end.gateway for end in ends):
+                await self.run(self._worker.open_way_out)
             uses = self._uses()
             if uses:
                 self._follow_helper(await self.run(self._worker.restore, uses))

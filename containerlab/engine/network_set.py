@@ -12,6 +12,7 @@ from containerlab.engine.parts import Parts
 from containerlab.errors import Conflict, InvalidParameter, NoSuchNetwork
 from containerlab.network.model import Network, Subnet
 from containerlab.network.table import NetworkTable
+from containerlab.network.way_out import RESERVED
 
 __all__ = ["PREDEFINED", "NetworkSet", "driver_of"]
 
@@ -59,8 +60,9 @@ class NetworkSet:
         return found[0]
 
     def subnets(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-        """What is taken."""
-        return [ipaddress.ip_network(subnet.subnet) for network in self for subnet in network.subnets]
+        """What is taken, the way out's own among it."""
+        taken = [ipaddress.ip_network(subnet.subnet) for network in self for subnet in network.subnets]
+        return [*taken, *RESERVED]
 
     def add(self, network: Network) -> None:
         """Raises Conflict for a name that is taken."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import socket
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ from containerlab.network.namespace import inside, kept
 
 __all__ = ["Use", "Worker"]
 
+log = logging.getLogger(__name__)
+_AGAIN_SECONDS = 60.0
 # Descriptors of one packet at most (SCM_MAX_FD is 253).
 _AT_ONCE = 200
 
@@ -36,6 +40,7 @@ class Use:
     pid: int = 0
     has_names: bool = False
     zones: dict[str, Any] = field(default_factory=dict)
+    upstreams: tuple[str, ...] = ()
     ports: tuple[Port, ...] = ()
 
     @property
@@ -47,8 +52,11 @@ class Use:
 class Worker:
     """Each method runs in the network thread."""
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: Path, hold: Callable[[int], None]) -> None:
+        """``hold`` has the supervisor keep a descriptor, whose end is the way out's."""
         self._run = run
+        self._hold = hold
+        self._no_way_out: tuple[str, float] = ("", 0.0)
         self._lab: Lab | None = None
         self._helper: Helper | None = None
 
@@ -90,7 +98,26 @@ class Worker:
 
     def prepare(self, ends: Sequence[tuple[Network, Endpoint]], *, names: bool) -> Prepared:
         """A namespace for a container."""
+        if not all(network.internal for network, _ in ends):
+            self.open_way_out()
         return self.lab.prepare(ends, names=names)
+
+    def open_way_out(self) -> str:
+        """See to it that there is one; why there is none, as a phrase. A failure is remembered for a while."""
+        reason, since = self._no_way_out
+        if not reason or time.monotonic() - since > _AGAIN_SECONDS:
+            try:
+                self.lab.ensure_way_out(self._hold)
+                self._no_way_out = "", 0.0
+            except OSError as error:
+                self._no_way_out = str(error), time.monotonic()
+                log.info("the lab has no way out: %s", error)
+        return self._no_way_out[0]
+
+    @property
+    def leads_out(self) -> bool:
+        """Whether there was a way out when it was last needed."""
+        return self._lab is not None and not self._no_way_out[0]
 
     def bind(self, wanted: Sequence[ports.Wanted]) -> list[ports.Bound]:
         """Every port or none. Raises OSError with the refused one's address as its filename."""
@@ -110,13 +137,13 @@ class Worker:
     def serve(self, use: Use, sockets: Sequence[socket.socket], bound: Sequence[ports.Bound], others: list[Use]) -> int:
         """Have the helper serve a container; its pid. ``others`` are those that it must know too, when it is new."""
         helper = self._connected(others)
-        helper.call("names", [each.fileno() for each in sockets], container=use.container, networks=use.zones)
+        _tell_names(helper, use, sockets)
         self._publish(helper, use, bound)
         return helper.pid
 
     def rename(self, use: Use, others: list[Use]) -> None:
         """Tell a container's names and networks that have changed; ``others`` as for ``serve``."""
-        self._connected(others).call("names", container=use.container, networks=use.zones)
+        _tell_names(self._connected(others), use, [])
 
     def _connected(self, others: list[Use]) -> Helper:
         if self._helper is None:
@@ -150,7 +177,7 @@ class Worker:
                 sockets = inside(namespace, name_sockets)
             finally:
                 os.close(namespace)
-        helper.call("names", [each.fileno() for each in sockets], container=use.container, networks=use.zones)
+        _tell_names(helper, use, sockets)
         for each in sockets:
             each.close()
         if not known:
@@ -240,6 +267,11 @@ class Worker:
             self._helper.close()
         if self._lab is not None:
             self._lab.close()
+
+
+def _tell_names(helper: Helper, use: Use, sockets: Sequence[socket.socket]) -> None:
+    said = {"container": use.container, "networks": use.zones, "upstreams": use.upstreams}
+    helper.call("names", [each.fileno() for each in sockets], **said)
 
 
 def _sockets(namespace: int) -> list[socket.socket]:

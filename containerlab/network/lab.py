@@ -7,14 +7,17 @@ import hashlib
 import ipaddress
 import os
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from subprocess import Popen
 
 from containerlab.network import links
+from containerlab.network.filter import LEADS_OUT
 from containerlab.network.model import Endpoint, Network
 from containerlab.network.namespace import inside, inside_new, keep, kept
 from containerlab.network.netlink import Netlink, Request
+from containerlab.network.way_out import TAP, lead_out, open_way_out
 
 __all__ = ["Lab", "Prepared"]
 
@@ -49,6 +52,8 @@ class Lab:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._way_out: Popen[bytes] | None = None
+        self._led = False
         found = kept(path)
         self.namespace = keep(path) if found is None else found
         try:
@@ -72,7 +77,7 @@ class Lab:
     def links(self) -> set[str]:
         """The bridges and the bridges' ends of veth pairs that are there now."""
         self._links = links.names(self._netlink)
-        return {name for name in self._links if name != "lo"}
+        return {name for name in self._links if name not in ("lo", TAP)}
 
     def reconcile(self, networks: Iterable[Network], endpoints: Iterable[Endpoint]) -> list[str]:
         """Delete every link that is none of theirs; their names."""
@@ -82,13 +87,25 @@ class Lab:
             self.delete(name)
         return strays
 
+    def ensure_way_out(self, hold: Callable[[int], None]) -> None:
+        """As ``open_way_out``, unless it is there already. Raises WayOutError."""
+        if self._way_out is not None and self._way_out.poll() is not None:
+            self._way_out = None  # reaped
+        if not links.exists(self._netlink, TAP):
+            self._way_out = open_way_out(self.namespace, self._netlink, hold)
+        elif not self._led:
+            # An engine before this one started it, and may not have come further than that.
+            lead_out(self.namespace, self._netlink)
+        self._led = True
+
     def ensure_bridge(self, network: Network) -> int:
         """Its bridge, made where it isn't there; the link's index."""
         index = self._links.get(network.bridge)
         if index is not None:
             return index
         mac = "02:42:" + ":".join(f"{byte:02x}" for byte in hashlib.sha256(network.id.encode()).digest()[:4])
-        self._netlink.send([links.add_bridge(network.bridge, mac)])
+        # An internal network's bridge is of no group that the packet filter lets out.
+        self._netlink.send([links.add_bridge(network.bridge, mac, 0 if network.internal else LEADS_OUT)])
         try:
             return inside(self.namespace, lambda: self._address_bridge(network))
         except BaseException:
@@ -98,7 +115,7 @@ class Lab:
     def _address_bridge(self, network: Network) -> int:
         index = socket.if_nametoindex(network.bridge)
         if network.ipv6:
-            _allow_ipv6(network.bridge)
+            links.allow_ipv6(network.bridge)
         requests: list[Request] = []
         for subnet in network.subnets:
             prefix = ipaddress.ip_network(subnet.subnet).prefixlen
@@ -168,7 +185,7 @@ class Lab:
             address = ipaddress.ip_interface(f"{endpoint.address}/{endpoint.prefix}")
             requests = [links.set_up(endpoint.interface), links.add_address(index, address)]
             if endpoint.address6:
-                _allow_ipv6(endpoint.interface)
+                links.allow_ipv6(endpoint.interface)
                 address6 = ipaddress.ip_interface(f"{endpoint.address6}/{endpoint.prefix6}")
                 requests.append(links.add_address(index, address6))
             own.send(requests)
@@ -204,11 +221,3 @@ def _route(own: Netlink, routed: Sequence[Endpoint]) -> None:
         requests.append(links.add_default_route(index, ipaddress.ip_address(first6.gateway6)))
     if requests:
         own.send(requests)
-
-
-def _allow_ipv6(interface: str) -> None:
-    """In a thread of its namespace; router advertisements are never believed (CVE-2020-13401)."""
-    with open(f"/proc/sys/net/ipv6/conf/{interface}/accept_ra", "w", encoding="ascii") as file:
-        file.write("0")
-    with open(f"/proc/sys/net/ipv6/conf/{interface}/disable_ipv6", "w", encoding="ascii") as file:
-        file.write("0")

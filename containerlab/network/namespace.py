@@ -17,7 +17,7 @@ from typing import TypeVar
 from containerlab.runtime import constants as c
 from containerlab.runtime import syscalls
 
-__all__ = ["inside", "inside_new", "keep", "kept"]
+__all__ = ["inside", "inside_new", "keep", "kept", "write_sysctl"]
 
 _Result = TypeVar("_Result")
 _NSFS_MAGIC = 0x6E736673
@@ -80,19 +80,24 @@ def kept(path: Path) -> int | None:
 def keep(path: Path) -> int:
     """Bind a new namespace at ``path``, where it lives as long as the mount namespace of the store's supervisor.
 
-    A descriptor of it. Nothing is forwarded in it: what lies on two of its bridges doesn't meet. Raises OSError where
-    the host allows no network namespace, or the forwarding can't be turned off.
+    A descriptor of it. Nothing is forwarded in it, so that what lies on two of its bridges doesn't meet; once there is
+    a way out, its filter sees to that. Raises OSError where the host allows no network namespace, or the forwarding
+    can't be turned off.
     """
 
     def bind(namespace: int) -> int:
-        _write("ipv4/ip_forward", "0")
+        write_sysctl("ipv4/ip_forward", "0")
+        for name in ("iptables", "ip6tables", "arptables"):
+            # What stays on a bridge is none of a packet filter's business; without br_netfilter it never is.
+            with suppress(FileNotFoundError):
+                write_sysctl(f"bridge/bridge-nf-call-{name}", "0")
         for name in ("all", "default"):
             # A host without IPv6 has no such file, and nothing to turn off.
             with suppress(FileNotFoundError):
-                _write(f"ipv6/conf/{name}/forwarding", "0")
-                _write(f"ipv6/conf/{name}/accept_ra", "0")
+                write_sysctl(f"ipv6/conf/{name}/forwarding", "0")
+                write_sysctl(f"ipv6/conf/{name}/accept_ra", "0")
         with suppress(FileNotFoundError):
-            _write("ipv6/conf/default/disable_ipv6", "1")
+            write_sysctl("ipv6/conf/default/disable_ipv6", "1")
         os.close(os.open(path, os.O_CREAT | os.O_RDONLY | os.O_CLOEXEC, 0o600))
         syscalls.mount(_OWN, str(path), "", c.MS_BIND)
         return namespace
@@ -100,7 +105,7 @@ def keep(path: Path) -> int:
     return inside_new(bind)
 
 
-def _write(name: str, value: str) -> None:
+def write_sysctl(name: str, value: str) -> None:
     """A sysctl of the calling thread's namespace, which must then read so."""
     path = f"/proc/sys/net/{name}"
     try:

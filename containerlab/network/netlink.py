@@ -1,4 +1,4 @@
-"""rtnetlink(7), as much of it as bridges, veth pairs, addresses and routes need.
+"""netlink(7), as much of it as bridges, veth pairs, addresses, routes and a packet filter need.
 
 A socket speaks for the network namespace in which it was opened, whichever thread uses it later. Several requests go
 out in one packet, each is answered by its own error or acknowledgement, in order.
@@ -51,10 +51,13 @@ def text(kind: int, value: str) -> bytes:
 
 
 class Netlink:
-    """A NETLINK_ROUTE socket of the calling thread's network namespace; usable from any thread."""
+    """A socket of the calling thread's network namespace; usable from any thread.
 
-    def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+    ``protocol`` is rtnetlink's (NETLINK_ROUTE) unless said otherwise.
+    """
+
+    def __init__(self, protocol: int = 0) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         self._socket.bind((0, 0))
         self._socket.settimeout(_SECONDS)
         self._numbers = itertools.count(1)
@@ -70,21 +73,31 @@ class Netlink:
         """Close the socket."""
         self._socket.close()
 
-    def send(self, requests: Sequence[Request]) -> None:
-        """Carry all of them out. Raises OSError for the first that the kernel refused; the others were still tried."""
+    def send(self, requests: Sequence[Request], around: tuple[Request, Request] | None = None) -> None:
+        """Carry all of them out. Raises OSError for the first that the kernel refused; the others were still tried.
+
+        ``around`` begins and ends a transaction, in which all or nothing is carried out; success isn't told of them.
+        """
         with self._lock:
             numbers = [next(self._numbers) for _ in requests]
             packet = b"".join(
                 _message(request.kind, request.flags | _ACK, number, request.body)
                 for request, number in zip(requests, numbers, strict=True)
             )
+            first = next(self._numbers)
+            if around is not None:
+                begin, end = (_message(each.kind, each.flags, first, each.body) for each in around)
+                packet = begin + packet + end
             self._socket.send(packet)
             refused, waiting = 0, set(numbers)
             while waiting:
                 for kind, number, body in self._receive():
-                    if kind == _ERROR and number in waiting:
-                        waiting.discard(number)
-                        refused = refused or -struct.unpack_from("=i", body)[0]
+                    if kind == _ERROR and number == first:  # the transaction itself: nothing else is answered
+                        waiting.clear()
+                    elif kind != _ERROR or number not in waiting:
+                        continue
+                    waiting.discard(number)
+                    refused = refused or -struct.unpack_from("=i", body)[0]
         if refused:
             raise OSError(refused, os.strerror(refused))
 

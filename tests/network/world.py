@@ -8,26 +8,30 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import ipaddress
 import os
 import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from dnslib import QTYPE, DNSRecord
+from dnslib import QTYPE, RR, A, DNSRecord
 
 from containerlab.errors import Forbidden
-from containerlab.network import ports
+from containerlab.network import links, ports
 from containerlab.network.addresses import choose, derived_mac, free_subnet
 from containerlab.network.client import Helper
 from containerlab.network.lab import Lab, Prepared
 from containerlab.network.model import Endpoint, Network
-from containerlab.network.namespace import inside, kept
-from containerlab.runtime import userns
+from containerlab.network.namespace import inside, inside_new, kept
+from containerlab.network.netlink import Netlink
+from containerlab.network.way_out import NAME_SERVER
+from containerlab.runtime import constants as c
+from containerlab.runtime import syscalls, userns
 from containerlab.runtime.launch import enter_namespaces
 
 SECONDS = 10
@@ -41,12 +45,11 @@ class World:
         self.lab = Lab(folder / "netns")
         self.networks: list[Network] = []
         self.boxes: list[Prepared] = []
+        self.seen: list[tuple[Prepared, list[Endpoint]]] = []
         self.used: set[str] = set()
 
     def network(self, *, ipv6: bool = False, internal: bool = False) -> Network:
         taken = [subnet for network in self.networks for subnet in network.subnets]
-        import ipaddress
-
         used = [ipaddress.ip_network(subnet.subnet) for subnet in taken]
         number = len(self.networks)
         subnets = [free_subnet(used, version=4, seed="x")] + ([free_subnet(used, version=6, seed="x")] if ipv6 else [])
@@ -78,6 +81,7 @@ class World:
         ends = [self.end(network, f"eth{at}") for at, network in enumerate(networks)]
         made = self.lab.prepare(list(zip(networks, ends, strict=True)), names=names)
         self.boxes.append(made)
+        self.seen.append((made, ends))
         return made, ends
 
     def close(self) -> None:
@@ -269,7 +273,13 @@ def helper_of(world: World) -> Iterator[Helper]:
         helper.close()
 
 
-def _tell_names(helper: Helper, name: str, box: Prepared | None, *ends: tuple[Endpoint, list[str]]) -> None:
+def _tell_names(
+    helper: Helper,
+    name: str,
+    box: Prepared | None,
+    *ends: tuple[Endpoint, list[str]],
+    upstreams: Sequence[str] = (),
+) -> None:
     networks = {
         end.network_id: {
             "title": end.network,
@@ -278,7 +288,8 @@ def _tell_names(helper: Helper, name: str, box: Prepared | None, *ends: tuple[En
         }
         for end, names in ends
     }
-    helper.call("names", [each.fileno() for each in box.sockets] if box else [], container=name, networks=networks)
+    sockets = [each.fileno() for each in box.sockets] if box else []
+    helper.call("names", sockets, container=name, networks=networks, upstreams=list(upstreams))
 
 
 def names_are_answered(world: World) -> None:
@@ -419,6 +430,273 @@ def addresses_are_chosen(world: World) -> None:
         raise AssertionError(asked)
 
 
+class Outside:
+    """What lies beyond the host: a namespace of its own at the end of a veth pair, with a server of names."""
+
+    ADDRESS, ADDRESS6 = "198.51.100.2", "2001:db8::2"
+
+    def __init__(self, world: World) -> None:
+        self.asked: list[str] = []
+        self.silent = False
+        with Netlink() as netlink:
+            netlink.send([links.set_up("lo"), links.add_bridge("up", "02:42:00:00:00:01", 0)])
+            up = socket.if_nametoindex("up")
+
+            def build(namespace: int) -> int:
+                veth = links.add_veth(
+                    "up0", up, peer="eth0", peer_mac="02:42:00:00:00:02", peer_namespace=namespace, mtu=1500
+                )
+                netlink.send([veth])
+                self._address("eth0", self.ADDRESS, self.ADDRESS6)
+                return namespace
+
+            self.namespace = inside_new(build)
+            self._address("up", "198.51.100.1", "2001:db8::1")
+            netlink.send(
+                [
+                    links.add_default_route(up, ipaddress.ip_address(self.ADDRESS)),
+                    links.add_default_route(up, ipaddress.ip_address(self.ADDRESS6)),
+                ]
+            )
+        settings = world.folder / "resolv.conf"
+        settings.write_text(f"nameserver {self.ADDRESS}\n")
+        syscalls.mount(str(settings), "/etc/resolv.conf", "", c.MS_BIND)
+        self._serve_names()
+
+    @staticmethod
+    def _address(name: str, address: str, address6: str) -> None:
+        index = socket.if_nametoindex(name)
+        links.allow_ipv6(name)
+        with Netlink() as own:
+            own.send([links.set_up("lo"), links.set_up(name)])
+            for text in (f"{address}/24", f"{address6}/64"):
+                own.send([links.add_address(index, ipaddress.ip_interface(text))])
+
+    def _serve_names(self) -> None:
+        def listen() -> list[socket.socket]:
+            datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            datagrams.bind((self.ADDRESS, 53))
+            return [datagrams, socket.create_server((self.ADDRESS, 53))]
+
+        datagrams, streams = inside(self.namespace, listen)
+
+        def reply(request: bytes) -> bytes | None:
+            query = DNSRecord.parse(request)
+            name = str(query.q.qname)
+            self.asked.append(name)
+            if self.silent:
+                return None
+            answer = query.reply()
+            if name == "example.test.":
+                answer.add_answer(RR(name, rdata=A("198.51.100.99")))
+            elif name != ".":
+                answer.header.rcode = 3
+            return bytes(answer.pack())
+
+        def serve_datagrams() -> None:
+            while True:
+                request, sender = datagrams.recvfrom(4096)
+                answer = reply(request)
+                if answer is not None:
+                    datagrams.sendto(answer, sender)
+
+        def serve_streams() -> None:
+            while True:
+                client, _ = streams.accept()
+                with client:
+                    answer = reply(client.recv(4096)[2:])
+                    if answer is not None:
+                        client.sendall(len(answer).to_bytes(2, "big") + answer)
+
+        for each in (serve_datagrams, serve_streams):
+            threading.Thread(target=each, daemon=True).start()
+
+    @contextmanager
+    def server(self, address: str = ADDRESS) -> Iterator[int]:
+        """Tells each who connects by which address it is seen; its port."""
+        server = inside(self.namespace, lambda: socket.create_server((address, 0), family=_family(address)))
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    client, peer = server.accept()
+                    with client:
+                        while client.recv(4096):
+                            pass
+                        client.sendall(peer[0].encode())
+
+        threading.Thread(target=serve, daemon=True).start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            with suppress(OSError):
+                server.shutdown(socket.SHUT_RDWR)
+            server.close()
+
+
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def _way_out(world: World) -> list[int]:
+    """The descriptors that hold it."""
+    held: list[int] = []
+    world.lab.ensure_way_out(lambda descriptor: held.append(os.dup(descriptor)))
+    return held
+
+
+def the_world_is_reached(world: World) -> None:
+    """From a network made before the way out, and from one made after."""
+    outside, before = Outside(world), world.network()
+    box, _ = world.box(before)
+    _way_out(world)
+    later, _ = world.box(world.network())
+    with outside.server() as port:
+        for each in (box, later):
+            assert ask_from(each, outside.ADDRESS, port) == b"198.51.100.1"
+
+
+def the_world_is_reached_by_ipv6(world: World) -> None:
+    outside = Outside(world)
+    _way_out(world)
+    box, _ = world.box(world.network(ipv6=True))
+    with outside.server(outside.ADDRESS6) as port:
+        assert ask_from(box, outside.ADDRESS6, port) == b"2001:db8::1"
+
+
+def datagrams_reach_the_world(world: World) -> None:
+    outside = Outside(world)
+    _way_out(world)
+    box, _ = world.box(world.network())
+
+    def send() -> bytes:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(SECONDS)
+            client.connect((outside.ADDRESS, 53))
+            client.send(DNSRecord.question("example.test").pack())
+            return client.recv(4096)
+
+    assert str(DNSRecord.parse(inside(box.namespace, send)).rr[0].rdata) == "198.51.100.99"
+
+
+def an_internal_network_has_no_way_out(world: World) -> None:
+    """Also where a container sets the route itself."""
+    outside = Outside(world)
+    _way_out(world)
+    network = world.network(internal=True)
+    box, _ = world.box(network)
+    with outside.server() as port:
+        assert unreachable(box, outside.ADDRESS, port)
+        _set_route(box, network)
+        assert unreachable(box, outside.ADDRESS, port)
+
+
+def _set_route(box: Prepared, network: Network) -> None:
+    def build() -> None:
+        gateway = ipaddress.ip_address(network.subnets[0].gateway)
+        with Netlink() as own:
+            own.send([links.add_default_route(socket.if_nametoindex("eth0"), gateway)])
+
+    inside(box.namespace, build)
+
+
+def networks_stay_apart_where_they_lead_out(world: World) -> None:
+    Outside(world)
+    _way_out(world)
+    networks_are_apart(world)
+    closed = world.network(internal=True)
+    (open_one, ends), (closed_one, others) = world.box(world.network()), world.box(closed)
+    _set_route(closed_one, closed)
+    with echo(open_one, ends[0].address) as port, echo(closed_one, others[0].address) as other:
+        assert unreachable(closed_one, ends[0].address, port)
+        assert unreachable(open_one, others[0].address, other)
+
+
+def the_way_out_doesnt_lead_to_the_hosts_loopback(world: World) -> None:
+    outside = Outside(world)
+    _way_out(world)
+    box, ends = world.box(world.network())
+    with socket.create_server(("127.0.0.1", 0)) as server, outside.server() as port:
+        server.settimeout(0.1)
+        for address in ("192.0.2.2", "192.0.2.3", "192.0.2.100", "10.0.2.2", "127.0.0.1", ends[0].gateway):
+            with suppress(OSError):
+                ask_from(box, address, server.getsockname()[1], seconds=0.5)
+        try:
+            server.accept()
+        except TimeoutError:
+            assert ask_from(box, outside.ADDRESS, port)
+            return
+        raise AssertionError("a container reached the host's loopback")
+
+
+def the_way_out_ends_with_its_holder_and_is_found_again(world: World) -> None:
+    outside = Outside(world)
+    held = _way_out(world)
+    box, _ = world.box(world.network())
+    with outside.server() as port:
+        # A new engine finds the one that is there.
+        again = Lab(world.folder / "netns")
+        again.ensure_way_out(lambda _: held.append(-1))
+        assert len(held) == 1
+        assert again.reconcile(world.networks, [end for _, ends in world.seen for end in ends]) == []
+        assert ask_from(box, outside.ADDRESS, port) == b"198.51.100.1"
+        again.close()
+        os.close(held.pop())
+        deadline = time.monotonic() + SECONDS
+        while inside(world.lab.namespace, lambda: "tap0" in [name for _, name in socket.if_nameindex()]):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert unreachable(box, outside.ADDRESS, port)
+        # And another one takes its place.
+        assert len(_way_out(world)) == 1
+        assert ask_from(box, outside.ADDRESS, port) == b"198.51.100.1"
+
+
+def names_are_asked_outside(world: World) -> None:
+    outside = Outside(world)
+    _way_out(world)
+    network, closed = world.network(), world.network(internal=True)
+    one, ends = world.box(network, names=True)
+    two, others = world.box(closed, names=True)
+    with helper_of(world) as helper:
+        _tell_names(helper, "1", one, (ends[0], ["web"]), upstreams=[NAME_SERVER])
+        _tell_names(helper, "2", two, (others[0], ["db"]))
+        for tcp in (False, True):
+            assert _query(one, "example.test", tcp=tcp) == (0, ["198.51.100.99"])
+            assert _query(one, "nobody.test", tcp=tcp) == (3, [])
+        assert _query(one, "web") == (0, [ends[0].address])
+        assert "web." not in outside.asked
+        assert _query(two, "example.test") == (3, [])
+        _tell_names(helper, "1", None, (ends[0], ["web"]), upstreams=["198.51.100.2"])
+        assert _query(one, "example.test") == (0, ["198.51.100.99"])
+
+
+def a_silent_server_is_not_waited_for_twice(world: World) -> None:
+    outside = Outside(world)
+    outside.silent = True
+    _way_out(world)
+    one, ends = world.box(world.network(), names=True)
+    with helper_of(world) as helper:
+        _tell_names(helper, "1", one, (ends[0], ["web"]), upstreams=[NAME_SERVER])
+        for _ in range(3):
+            assert _query(one, "example.test") == (2, [])
+        # It was tried once, for no name at all.
+        assert set(outside.asked) == {"."}
+
+
+WITH_OUTSIDE = (
+    the_world_is_reached,
+    the_world_is_reached_by_ipv6,
+    datagrams_reach_the_world,
+    an_internal_network_has_no_way_out,
+    networks_stay_apart_where_they_lead_out,
+    the_way_out_doesnt_lead_to_the_hosts_loopback,
+    the_way_out_ends_with_its_holder_and_is_found_again,
+    names_are_asked_outside,
+    a_silent_server_is_not_waited_for_twice,
+)
+"""These run in a network namespace of their own, which stands for the host's."""
+
 SCENARIOS: dict[str, Callable[[World], None]] = {
     each.__name__: each
     for each in (
@@ -438,6 +716,7 @@ SCENARIOS: dict[str, Callable[[World], None]] = {
         a_killed_helper_is_started_again,
         an_unused_helper_ends,
         addresses_are_chosen,
+        *WITH_OUTSIDE,
     )
 }
 
@@ -446,6 +725,8 @@ def main(scenario: str, folder: Path, *, rootless: bool) -> None:
     if rootless:
         userns.enter_user_namespace(one_id=True)
     enter_namespaces()
+    if SCENARIOS[scenario] in WITH_OUTSIDE:
+        syscalls.unshare(c.CLONE_NEWNET)
     signal.alarm(60)
     before = Path("/proc/self/ns/net").readlink()
     world = World(folder)

@@ -1,6 +1,6 @@
 """Answers of the name service (RFC 1035): names of containers, in the networks that the asker is on.
 
-A name that isn't known is NXDOMAIN at once: there is no way out of the lab by which another server could be asked.
+A name that isn't known is NXDOMAIN at once, or, where there is a way out of the lab, another server's to answer.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import random
 
 from dnslib import AAAA, PTR, QTYPE, RCODE, RR, A, DNSError, DNSRecord
 
-__all__ = ["Zone", "Zones", "answer"]
+__all__ = ["Elsewhere", "Zone", "Zones", "answer"]
 
 _TTL = 600
 # What a client that says nothing takes in one datagram (RFC 1035, section 4.2.1).
@@ -22,10 +22,15 @@ Zones = dict[str, Zone]
 """By network: its id."""
 
 
-def answer(request: bytes, zones: list[tuple[str, Zone]], *, datagram: bool) -> bytes | None:
+class Elsewhere(Exception):
+    """The lab doesn't know the name."""
+
+
+def answer(request: bytes, zones: list[tuple[str, Zone]], *, datagram: bool, outward: bool = False) -> bytes | None:
     """The answer to one query; ``zones`` are (network's name, its ends) of the asker's networks, first asked first.
 
-    None for what isn't a query. A long answer to a datagram is cut off with the bit that says so.
+    None for what isn't a query. A long answer to a datagram is cut off with the bit that says so. Raises Elsewhere for
+    a name that the lab doesn't know, where others may be asked (``outward``).
     """
     try:
         query = DNSRecord.parse(request)
@@ -49,6 +54,8 @@ def answer(request: bytes, zones: list[tuple[str, Zone]], *, datagram: bool) -> 
         chosen = [address for address in addresses if ipaddress.ip_address(address).version == wanted]
         random.shuffle(chosen)
         records = [A(address) if wanted == 4 else AAAA(address) for address in chosen]
+    if not known and outward:
+        raise Elsewhere
     for record in records:
         reply.add_answer(RR(query.q.qname, kind, ttl=_TTL, rdata=record))
     if not known:

@@ -12,11 +12,13 @@ import json
 import os
 import socket
 import struct
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 from containerlab.network.helper.forward import TcpForward, UdpForward
-from containerlab.network.helper.names import Zone, Zones, answer
+from containerlab.network.helper.names import Elsewhere, Zone, Zones, answer
+from containerlab.network.helper.outward import Outward
 
 __all__ = ["MAX_DESCRIPTORS", "PACKET", "Server"]
 
@@ -33,6 +35,7 @@ class _Served:
 
     def __init__(self) -> None:
         self.networks: list[str] = []
+        self.upstreams: list[str] = []
         self.sockets: list[socket.socket] = []
         self.forwards: list[TcpForward | UdpForward] = []
         self.pidfd = -1
@@ -61,6 +64,7 @@ class Server:
         self._served: dict[str, _Served] = {}
         self._zones: Zones = {}
         self._titles: dict[str, str] = {}
+        self._outward = Outward()
         self._connections: set[socket.socket] = set()
         self._done = asyncio.Event()
         self._ending: asyncio.TimerHandle | None = None
@@ -129,7 +133,7 @@ class Server:
         elif operation == "drop":
             self._drop(request["container"])
         elif operation == "names":
-            self._set_names(request["container"], request["networks"], fds)
+            self._set_names(request["container"], request["networks"], request.get("upstreams", []), fds)
         elif operation == "ports":
             self._add_ports(request["container"], request["ports"], fds)
         elif operation == "watch":
@@ -138,9 +142,14 @@ class Server:
             raise ValueError(f"there is no operation {operation}")
         return {"ok": True}
 
-    def _set_names(self, name: str, networks: dict[str, Any], fds: list[int]) -> None:
-        """``networks``: id → title, names, addresses; descriptors are the UDP and the TCP socket of port 53."""
+    def _set_names(self, name: str, networks: dict[str, Any], upstreams: list[str], fds: list[int]) -> None:
+        """``networks``: id → title, names, addresses; descriptors are the UDP and the TCP socket of port 53.
+
+        ``upstreams`` are the servers for what no network knows, none without a way out.
+        """
         served = self._served.setdefault(name, _Served())
+        served.upstreams = upstreams
+        self._outward.meet(upstreams)
         self._forget_names(name)
         served.networks = list(networks)
         for network, end in networks.items():
@@ -207,10 +216,26 @@ class Server:
                 request, sender = datagrams.recvfrom(4096)
             except OSError:
                 return
-            reply = answer(request, self._zones_of(served), datagram=True)
+            try:
+                reply = answer(request, self._zones_of(served), datagram=True, outward=bool(served.upstreams))
+            except Elsewhere:
+                self._spawn(served, self._answer_from_outside(served, datagrams, request, sender))
+                continue
             if reply is not None:
                 with contextlib.suppress(OSError):
                     datagrams.sendto(reply, sender)
+
+    def _spawn(self, served: _Served, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        served.tasks.add(task)
+        task.add_done_callback(served.tasks.discard)
+
+    async def _answer_from_outside(
+        self, served: _Served, datagrams: socket.socket, request: bytes, sender: tuple[str, int]
+    ) -> None:
+        reply = await self._outward.ask(request, served.upstreams, stream=False)
+        with contextlib.suppress(OSError):
+            datagrams.sendto(reply, sender)
 
     def _accept_query(self, served: _Served, streams: socket.socket) -> None:
         try:
@@ -220,9 +245,7 @@ class Server:
         if len(served.tasks) >= _QUERIES:
             connection.close()
             return
-        task = asyncio.create_task(self._answer_stream(served, connection))
-        served.tasks.add(task)
-        task.add_done_callback(served.tasks.discard)
+        self._spawn(served, self._answer_stream(served, connection))
 
     async def _answer_stream(self, served: _Served, connection: socket.socket) -> None:
         """Queries with their length before them (RFC 1035, section 4.2.2)."""
@@ -236,7 +259,11 @@ class Server:
                     while len(received) >= 2 and len(received) >= 2 + int.from_bytes(received[:2], "big"):
                         length = int.from_bytes(received[:2], "big")
                         request, received = received[2 : 2 + length], received[2 + length :]
-                        reply = answer(request, self._zones_of(served), datagram=False)
+                        try:
+                            known = self._zones_of(served)
+                            reply = answer(request, known, datagram=False, outward=bool(served.upstreams))
+                        except Elsewhere:
+                            reply = await self._outward.ask(request, served.upstreams, stream=True)
                         if reply is None:
                             return
                         await loop.sock_sendall(connection, len(reply).to_bytes(2, "big") + reply)

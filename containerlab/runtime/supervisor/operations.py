@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Operations"]
 
+_MAX_HELD = 16
 _STREAMS = frozenset({"stdin", "stdout", "stderr"})
 # rmdir(2) of a cgroup is EBUSY for a moment after its last process: tried so often, at growing distance (seconds).
 _REMOVE_TRIES, _REMOVE_WAIT = 12, 0.002
@@ -37,6 +38,7 @@ class Operations:
         self._loop, self._driver, self._publish = loop, driver, publish
         self._containers: dict[str, Container] = {}
         self._tasks: dict[int, Task] = {}
+        self._held: dict[str, int] = {}
         self._shutting_down = False
         self._table: dict[str, Callable[[Connection, dict[str, Any], list[int]], None]] = {
             "hello": self._hello,
@@ -48,6 +50,7 @@ class Operations:
             "resize": self._resize,
             "list": self._list,
             "forget": self._forget,
+            "hold": self._hold,
             "shutdown": self._shutdown,
         }
 
@@ -213,6 +216,19 @@ class Operations:
                 answer(RequestError("cgroup", errno.EBUSY, "processes don't leave the cgroup", cgroup.directories[0]))
         if self._shutting_down:
             self.shut_down()
+
+    def _hold(self, connection: Connection, request: dict[str, Any], fds: list[int]) -> None:
+        """Keep a descriptor until another one comes under its name, or this process ends, by whatever cause."""
+        name = field(request, "name", str)
+        if len(fds) != 1:
+            raise RequestError("protocol", errno.EINVAL, "hold takes one descriptor")
+        if name not in self._held and len(self._held) >= _MAX_HELD:
+            raise RequestError("protocol", errno.EMFILE, f"{_MAX_HELD} descriptors are held already")
+        old = self._held.get(name)
+        self._held[name] = fds.pop()
+        if old is not None:
+            os.close(old)
+        connection.reply(request["id"], {})
 
     def _shutdown(self, connection: Connection, request: dict[str, Any], _fds: list[int]) -> None:
         connection.reply(request["id"], {})
