@@ -30,8 +30,11 @@ class Table:
     rows: Sequence[Sequence[str]]
 
     def to_html(self) -> str:
-        """A table whose column heads are ``<th scope=col>`` and whose first cells are ``<th scope=row>``."""
-        head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in self.head)
+        """A table whose column heads are ``<th scope=col>`` and whose first cells are ``<th scope=row>``.
+
+        A corner without a name is no head: a screen reader would announce an empty one.
+        """
+        head = "".join(f'<th scope="col">{html.escape(name)}</th>' if name else "<td></td>" for name in self.head)
         rows = "".join(self._row(row) for row in self.rows)
         return f'<table class="cl-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
 

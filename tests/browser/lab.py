@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page
 
 from tests.notebooks.lessons import store
@@ -20,6 +21,7 @@ TOKEN = "open-sesame"
 _SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "docmanager-extension/plugin": {"autosave": False},
+    "notebook-extension/tracker": {"windowingMode": "none"},  # cells out of sight are there too
 }
 
 
@@ -30,7 +32,7 @@ class Lab:
         self.folder, self.environment, self.port = folder, environment, port
         self.url = f"http://127.0.0.1:{port}"
 
-    def page(self, browser: Browser, path: str = "", theme: str = "light") -> Page:
+    def page(self, browser: Browser, path: str = "") -> Page:
         """A page of its own session with the file at ``path`` open, or without one the bare lab."""
         page = browser.new_context(viewport={"width": 1200, "height": 1000}).new_page()
         page.set_default_timeout(60_000)
@@ -40,10 +42,12 @@ class Lab:
         workspace = f"w{time.monotonic_ns()}"
         page.goto(f"{self.url}/lab/workspaces/{workspace}{'/tree/' + path if path else ''}?token={TOKEN}")
         page.wait_for_selector("#jp-main-dock-panel")
-        if theme == "dark":
-            page.evaluate("window.jupyterapp?.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
-            page.wait_for_selector("body[data-jp-theme-light=false]")
         return page
+
+    def trust(self, *paths: str) -> None:
+        """As ``jupyter trust`` does."""
+        program = Path(sys.executable).with_name("jupyter-trust")
+        subprocess.run([program, *paths], env=self.environment, cwd=self.folder, check=True, capture_output=True)
 
 
 @contextmanager
@@ -109,6 +113,19 @@ def notebook(path: Path, *sources: str | tuple[str, str], outputs: list[Any] | N
     spec = {"display_name": "Python 3", "language": "python", "name": "python3"}
     metadata = {"kernelspec": spec, "language_info": {"name": "python"}}
     path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells}))
+
+
+def dark(page: Page) -> None:
+    """Change to JupyterLab's dark theme."""
+    page.evaluate("jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+    page.wait_for_selector("body[data-jp-theme-light=false]", state="attached")
+    page.wait_for_function("getComputedStyle(document.body).getPropertyValue('--jp-layout-color1').trim() !== 'white'")
+
+
+def barriers(page: Page, selector: str) -> list[str]:
+    """What axe-core finds wrong with the parts of the page that ``selector`` names: rule, and where."""
+    found = Axe().run(page, context=selector).response["violations"]
+    return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
 
 
 _TOKENS = """(cell) => {
