@@ -38,6 +38,9 @@ from typing import Literal
 
 import msgspec
 
+from containerlab.compose.nodes import Place
+from containerlab.errors import ComposeError
+
 Condition = Literal["service_started", "service_healthy", "service_completed_successfully"]
 
 
@@ -342,7 +345,8 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     ``services`` are those that run: their profiles are on, or they have none; the rest stands in ``disabled``
     (``select.select`` moves what a command names). ``environment`` is what interpolation saw: the caller's variables
     over the ``.env`` files'. ``warnings`` are sentences for the user. ``places`` says where each part is written: its
-    path (``services.web.ports[0]``) to ``file:line:column``. ``files`` is empty where the file was a cell's body.
+    path (``services.web.ports[0]``) to a ``Place``, which is ``file:line:column`` as text. ``faults`` is what stands
+    in the way of a service that isn't enabled. ``files`` is empty where the file was a cell's body.
     """
 
     name: str
@@ -357,4 +361,5 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     profiles: tuple[str, ...] = ()
     environment: Mapping[str, str] = {}
     warnings: tuple[str, ...] = ()
-    places: Mapping[str, str] = {}
+    places: Mapping[str, Place] = {}
+    faults: dict[str, ComposeError] = {}
