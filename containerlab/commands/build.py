@@ -31,6 +31,7 @@ from containerlab.commands.result import Lines, Result
 from containerlab.commands.streams import post
 from containerlab.commands.values import pairs
 from containerlab.errors import BuildFailed, HostLacks, UsageError
+from containerlab.lab import lessons
 
 _HEAD = 1024
 _MOST_TEXT = 16 << 20
@@ -143,6 +144,7 @@ def build(context: Context, options: BuildOptions) -> Built:
         raise _failure(log, options)
     if options.iidfile is not None:
         options.iidfile.write_text(log.image, encoding="ascii")
+    lessons.made_images(list(options.tag))
     return Built(log.image, list(options.tag), log)
 
 

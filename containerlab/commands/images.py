@@ -15,6 +15,7 @@ from containerlab.commands.many import each
 from containerlab.commands.parsing import ONE_PLATFORM, refused, refused_flag, verb
 from containerlab.commands.result import Column, Lines, Result, Row, Table
 from containerlab.commands.values import filters
+from containerlab.lab import lessons
 
 
 def _identifier(no_trunc: bool) -> Any:
@@ -128,6 +129,7 @@ def tag_command(context: Context, source: str, target: str) -> Result:
     head, colon, tail = target.rpartition(":")
     repository, tag = (head, tail) if colon and "/" not in tail else (target, "latest")
     context.client.api.tag(source, repository, tag)
+    lessons.made_images([f"{repository}:{tag}"])
     return Lines([])
 
 

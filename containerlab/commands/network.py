@@ -25,6 +25,7 @@ from containerlab.commands.parsing import refused, refused_flag, verb
 from containerlab.commands.prune import Pruned, asked
 from containerlab.commands.result import Column, Document, Lines, Result, Table
 from containerlab.commands.values import filters, pairs
+from containerlab.lab import lessons
 
 _SWARM = "there is no swarm here: networks are this host's"
 _LATER = "networks here don't know it yet"
@@ -74,7 +75,7 @@ def network_create_command(
         ipam={"Driver": "default", "Config": pools} if pools else None,
         internal=internal,
         enable_ipv6=ipv6,
-        labels=pairs(labels, "--label", bare=True),
+        labels={**lessons.labels(), **(pairs(labels, "--label", bare=True) or {})} or None,
         attachable=attachable or None,
     )
     return Lines([made["Id"]])

@@ -14,6 +14,7 @@ from containerlab.commands import (
     archives,
     build,
     commit,
+    course,
     cp,
     diff,
     events,
@@ -93,6 +94,13 @@ SECTIONS: dict[str, list[click.Command]] = {
         figures.timeline_command,
         figures.memory_command,
         layers.compare_command,
+    ],
+    "The course": [
+        course.lesson_command,
+        course.check_command,
+        course.progress_command,
+        course.reset_command,
+        course.lang_command,
     ],
     "The engine": [inspect.info_command, inspect.version_command],
 }

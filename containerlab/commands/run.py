@@ -22,6 +22,7 @@ from containerlab.commands.run_payload import create_payload, streams
 from containerlab.commands.streams import detach_bytes
 from containerlab.commands.transfers import pull
 from containerlab.errors import ContainerlabError, RegistryError, UsageError
+from containerlab.lab import lessons
 
 _SETTINGS = {"allow_interspersed_args": False}
 
@@ -41,7 +42,9 @@ def create(context: Context, options: RunOptions) -> Started:
         _remove_namesake(context, options)
     payload = create_payload(options, context.variable)
     with IdFile(options.cidfile) as id_file:
+        new_volumes = lessons.volumes_to_come(context.client, payload)
         answer = _made(context, options, payload)
+        lessons.made_volumes(new_volumes)
         id_file.write(answer["Id"])
     warnings = [str(warning) for warning in answer.get("Warnings") or []]
     for warning in warnings:

@@ -18,6 +18,7 @@ from containerlab.commands.run_network import endpoints, network_mode, ports
 from containerlab.commands.run_options import RunOptions
 from containerlab.commands.values import pairs, read_env_file
 from containerlab.errors import UsageError
+from containerlab.lab import lessons
 
 Payload = dict[str, Any]
 
@@ -72,7 +73,7 @@ def _program(options: RunOptions, variable: Callable[[str], str]) -> Payload:
         "Cmd": list(options.command) or None,
         "Entrypoint": None if options.entrypoint is None else [options.entrypoint],
         "Env": environment(options.env, options.env_file, variable),
-        "Labels": pairs(labels, "--label", bare=True),
+        "Labels": {**lessons.labels(), **(pairs(labels, "--label", bare=True) or {})} or None,
         "WorkingDir": options.workdir,
         "User": options.user,
         "Hostname": options.hostname,

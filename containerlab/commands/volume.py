@@ -23,6 +23,7 @@ from containerlab.commands.parsing import refused, refused_flag, verb
 from containerlab.commands.prune import Pruned, asked
 from containerlab.commands.result import Column, Document, Lines, Result, Table
 from containerlab.commands.values import filters, pairs
+from containerlab.lab import lessons
 
 _CLUSTER = "there is no swarm here: volumes are this host's"
 _CLUSTER_OPTIONS = (
@@ -50,9 +51,8 @@ _FILTER = click.option("-f", "--filter", "words", multiple=True, metavar="K=V", 
 def volume_create_command(
     context: Context, driver: str, labels: tuple[str, ...], options: tuple[str, ...], name: str | None
 ) -> Result:
-    made = context.client.api.create_volume(
-        name, driver, driver_opts=pairs(options, "--opt"), labels=pairs(labels, "--label", bare=True)
-    )
+    marked = {**lessons.labels(), **(pairs(labels, "--label", bare=True) or {})}
+    made = context.client.api.create_volume(name, driver, driver_opts=pairs(options, "--opt"), labels=marked or None)
     return Lines([made["Name"]])
 
 

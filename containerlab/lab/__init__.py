@@ -1,21 +1,31 @@
-"""What lessons call: measurements, diagrams and comparisons.
+"""What lessons call: measurements, diagrams, comparisons, exercises.
 
 Everything here is a client of the engine's API; where no client is given, ``connect()`` finds the user's own engine.
+A name is imported when it is first used: a verb that needs one table must not wait for matplotlib.
 """
 
-from containerlab.client import connect
-from containerlab.lab.comparison import Comparison, compare
-from containerlab.lab.diagrams import layer_sharing, stacks
-from containerlab.lab.figure import Figure, Table
-from containerlab.lab.sharing import Sharing, read_sharing
-from containerlab.lab.timeline import timeline
-from containerlab.lab.views import two_views
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from containerlab.client import connect
+    from containerlab.lab.comparison import Comparison, compare
+    from containerlab.lab.diagrams import layer_sharing, stacks
+    from containerlab.lab.exercises import Verdict, check
+    from containerlab.lab.figure import Figure, Table
+    from containerlab.lab.sharing import Sharing, read_sharing
+    from containerlab.lab.timeline import timeline
+    from containerlab.lab.views import two_views
 
 __all__ = [
     "Comparison",
     "Figure",
     "Sharing",
     "Table",
+    "Verdict",
+    "check",
     "compare",
     "connect",
     "layer_sharing",
@@ -24,3 +34,27 @@ __all__ = [
     "timeline",
     "two_views",
 ]
+
+_HOMES = {
+    "connect": "containerlab.client",
+    **dict.fromkeys(("Comparison", "compare"), "containerlab.lab.comparison"),
+    **dict.fromkeys(("layer_sharing", "stacks"), "containerlab.lab.diagrams"),
+    **dict.fromkeys(("Verdict", "check"), "containerlab.lab.exercises"),
+    **dict.fromkeys(("Figure", "Table"), "containerlab.lab.figure"),
+    **dict.fromkeys(("Sharing", "read_sharing"), "containerlab.lab.sharing"),
+    "timeline": "containerlab.lab.timeline",
+    "two_views": "containerlab.lab.views",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """The public name ``name``, from the module that has it (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,4 +1,4 @@
-"""The IPython extension: ``%container``, ``%%container``, ``%%dockerfile``, and their completion."""
+"""The IPython extension: ``%container``, ``%%container``, ``%%dockerfile``, ``%check``, and their completion."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def load(shell: Any) -> None:
 def unload(shell: Any) -> None:
     """Take both away again."""
     magics = shell.magics_manager.magics
-    for kind, name in (("line", "container"), ("cell", "container"), ("cell", "dockerfile")):
+    for kind, name in (("line", "container"), ("line", "check"), ("cell", "container"), ("cell", "dockerfile")):
         magics[kind].pop(name, None)
     matchers = shell.Completer.custom_matchers
     matchers[:] = [matcher for matcher in matchers if getattr(matcher, "matcher_identifier", "") != IDENTIFIER]

@@ -20,11 +20,12 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMa
 
 from containerlab.commands import names, registry
 from containerlab.errors import ContainerlabError
+from containerlab.lab.exercises import exercises
 from containerlab.notebook.dockerfile import dockerfile_command
 
 IDENTIFIER = "containerlab"
 
-_LINE = re.compile(r"^\s*(?:[^%=]+=\s*)?%{1,2}(container|dockerfile)\s+(.*)$", re.DOTALL)
+_LINE = re.compile(r"^\s*(?:[^%=]+=\s*)?%{1,2}(container|dockerfile|check)\s+(.*)$", re.DOTALL)
 _RUNNING = ("running", "paused", "restarting")
 # The states in which a verb has something to do with a container; where none is in one of them, all are offered.
 _STATES: dict[str, tuple[str, ...]] = {
@@ -58,6 +59,8 @@ def complete(before: str, connect: Callable[[], Any]) -> tuple[str, list[str]] |
         return None
     words = line.group(2).split()
     word = "" if not words or line.group(2)[-1].isspace() else words.pop()
+    if line.group(1) == "check":
+        return word, [] if words else _starting(word, [*exercises()])
     command: click.Command | None = dockerfile_command
     if line.group(1) == "container":
         command = registry.tree

@@ -8,7 +8,7 @@ import re
 import shlex
 
 from click import Command
-from IPython.core.magic import Magics, cell_magic, line_cell_magic, magics_class, no_var_expand
+from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, magics_class, no_var_expand
 
 from containerlab.commands import registry
 from containerlab.commands.build import Built
@@ -37,7 +37,7 @@ class Interrupted(KeyboardInterrupt):
 
 @magics_class
 class ContainerMagics(Magics):  # type: ignore[misc]
-    """``%container VERB …``, ``%%container VERB …`` and ``%%dockerfile``."""
+    """``%container VERB …``, ``%%container VERB …``, ``%%dockerfile`` and ``%check``."""
 
     @no_var_expand  # type: ignore[untyped-decorator]
     @line_cell_magic  # type: ignore[untyped-decorator]
@@ -59,6 +59,13 @@ class ContainerMagics(Magics):  # type: ignore[misc]
         """Build an image: the cell's body is the Dockerfile. ``%%dockerfile --help`` tells the options."""
         words, quiet = _words(line)
         return self._run(words, cell.encode(), quiet, prog="%%dockerfile", command=dockerfile_command)
+
+    @no_var_expand  # type: ignore[untyped-decorator]
+    @line_magic  # type: ignore[untyped-decorator]
+    def check(self, line: str) -> Result | None:
+        """``%check 05.2``: whether that exercise is done, and a hint where it isn't."""
+        words, quiet = _words(line)
+        return self._run(["check", *words], None, quiet, prog="%container")
 
     def _run(
         self, words: list[str], body: bytes | None, quiet: bool, *, prog: str, command: Command = registry.tree

@@ -49,6 +49,7 @@ def offered(line: str) -> list[str]:
         ("%container run --network ", {"none", "host"}),
         ("%container run --runtime v", {"vm"}),
         ("%container run -d --restart on", {"on-failure"}),
+        ("%check 05", {"05.1", "05.2", "05.3"}),
         ("%container run lab/b", {"lab/busybox", "lab/busybox:latest"}),
         ("%container run web-1:la", {"web-1:latest"}),
         ("%container run --name x -e A=1 lab/busybox:", {"lab/busybox:latest"}),

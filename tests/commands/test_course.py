@@ -1,0 +1,100 @@
+"""The verbs of the course in a real shell: what a lesson makes and its removal, checks, progress, language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from containerlab.commands.context import Context
+from containerlab.commands.registry import invoke
+from containerlab.errors import UsageError
+from containerlab.lab import lessons, words
+from tests.clients.conftest import client, host
+
+__all__ = ["client", "host"]
+
+
+@pytest.fixture
+def notebook(host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Context]:
+    """A notebook's context on the shared engine, in no lesson yet, whose records are the test's own."""
+    monkeypatch.setenv("CONTAINERLAB_PROGRESS_FILE", str(tmp_path / "progress.json"))
+    monkeypatch.setenv("DOCKER_HOST", host)
+    monkeypatch.setattr(lessons, "_current", None)
+    yield Context(notebook=True)
+    words.speak("en")
+
+
+def said(context: Context, *words: str) -> str:
+    return str(invoke(words, context))
+
+
+def test_reset_removes_what_the_lesson_made_and_nothing_else(notebook: Context, client: docker.DockerClient) -> None:
+    others = client.containers.create("lab/busybox", name="t-course-other")
+    try:
+        said(notebook, "volume", "create", "t-course-before")
+        said(notebook, "lesson", "77")
+        said(
+            notebook, "create", "--name", "t-course", "-v", "t-course-new:/d", "-v", "t-course-before:/b", "lab/busybox"
+        )
+        said(notebook, "volume", "create", "t-course-volume")
+        said(notebook, "network", "create", "t-course-net")
+        said(notebook, "tag", "lab/busybox", "t-course:1")
+        assert client.containers.get("t-course").labels[lessons.LABEL] == "77"
+        assert said(notebook, "reset", "--lesson").splitlines() == [
+            "removed container t-course",
+            "removed network t-course-net",
+            "removed volume t-course-volume",
+            "removed volume t-course-new",
+            "removed image t-course:1",
+        ]
+        assert said(notebook, "reset", "--lesson", "77") == ""
+        assert client.containers.get("t-course-other") and client.volumes.get("t-course-before")
+    finally:
+        said(notebook, "reset", "--lesson", "77")
+        others.remove(force=True)
+        client.volumes.get("t-course-before").remove()
+
+
+def test_outside_a_lesson_nothing_is_marked(notebook: Context, client: docker.DockerClient) -> None:
+    said(notebook, "create", "--name", "t-course-plain", "lab/busybox")
+    plain = client.containers.get("t-course-plain")
+    try:
+        assert lessons.LABEL not in plain.labels
+        with pytest.raises(UsageError, match="Which lesson"):
+            said(notebook, "reset", "--lesson")
+        with pytest.raises(UsageError, match="reset needs --lesson"):
+            said(notebook, "reset")
+    finally:
+        plain.remove()
+
+
+def test_a_check_is_a_result_and_its_progress_a_table(notebook: Context) -> None:
+    result = invoke(["check", "1.2"], notebook)
+    assert not result
+    assert result.exit_code == 1 and result.to_dict()["missing"] == "no container kitchen"
+    assert "not looked at" in result.body()
+    rows = {row["id"]: row for row in invoke(["progress"], notebook)}
+    assert (rows["01.2"]["checks"], rows["01.2"]["done_at"]) == (1, None)
+    assert "not yet" in said(notebook, "progress")
+    assert all(not row["checks"] for row in invoke(["progress", "--forget"], notebook))
+
+
+def test_the_language_is_chosen_for_the_notebook(notebook: Context) -> None:
+    assert said(notebook, "lang") == "English"
+    assert said(notebook, "lang", "ko") == "한국어"
+    assert "힌트" in said(notebook, "check", "01.2")
+
+
+@pytest.mark.parametrize("line", [["lesson", "5"], ["lang", "ko"]])
+def test_a_terminal_is_told_that_it_would_be_forgotten(notebook: Context, line: list[str]) -> None:
+    notebook.notebook = False
+    with pytest.raises(UsageError, match="is for a notebook"):
+        invoke(line, notebook)
+
+
+def test_a_lesson_has_a_number(notebook: Context) -> None:
+    with pytest.raises(UsageError, match="'five' is no lesson"):
+        said(notebook, "lesson", "five")

@@ -1,0 +1,152 @@
+"""Each exercise, done right and done wrong: the right way passes, each mistake gets a hint of its own."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import docker
+import pytest
+
+from containerlab.errors import UsageError
+from containerlab.lab import exercises, words
+from containerlab.lab.progress import Progress
+
+BUSYBOX = "lab/busybox"
+
+
+@pytest.fixture
+def clean(client: docker.DockerClient, request: pytest.FixtureRequest) -> Iterator[exercises.Exercise]:
+    """The exercise that the test's first parameter names; whatever was made for it is removed."""
+    one = exercises.exercise(request.node.callspec.params["id"])
+    one.reset(client)
+    yield one
+    one.reset(client)
+
+
+def run(client: docker.DockerClient, name: str, command: str = "sleep 600", **options: Any) -> Any:
+    return client.containers.run(BUSYBOX, command, detach=True, name=name, network_mode="none", **options)
+
+
+def build(client: docker.DockerClient, tag: str, text: str) -> None:
+    client.images.build(fileobj=io.BytesIO(text.encode()), tag=tag, rm=True)
+
+
+Way = Callable[[docker.DockerClient], object]
+
+
+def _two(client: docker.DockerClient, **second: Any) -> None:
+    run(client, "left")
+    run(client, "right", **second)
+
+
+def _polite(client: docker.DockerClient, command: str, **options: Any) -> None:
+    run(client, "polite", command, **options).stop(timeout=1)
+
+
+REPORT = "FROM tools:1\nRUN echo report > /app.py\n"
+TOOLS = "FROM lab/python\nRUN head -c {} /dev/zero > /libraries\n"
+
+
+def _poster(client: docker.DockerClient, text: str) -> None:
+    build(client, "tools:1", TOOLS.format(8_000_000))
+    build(client, "report:1", REPORT)
+    build(client, "poster:1", text)
+
+
+def _tools(client: docker.DockerClient, size: int, *, report_last: bool) -> None:
+    build(client, "tools:1", TOOLS.format(size if report_last else 8_000_000))
+    build(client, "report:1", REPORT)
+    build(client, "tools:1", TOOLS.format(size))
+
+
+ARCHIVE = "RUN head -c 20000000 /dev/zero > /archive"
+COUNTED = "wc -c < /archive > /result"
+
+WRONG: list[tuple[str, str, Way]] = [
+    ("01.1", "no container right", lambda client: run(client, "left")),
+    ("01.1", "a shared PID namespace", lambda client: _two(client, pid_mode="container:left")),
+    ("01.1", "right doesn't run", lambda client: (run(client, "left"), run(client, "right", "true").wait())),
+    ("01.2", "another host name", lambda client: run(client, "kitchen")),
+    ("01.2", "the host's UTS namespace", lambda client: run(client, "kitchen", uts_mode="host")),
+    ("01.3", "polite hasn't ended", lambda client: run(client, "polite")),
+    ("01.3", "killed in the end", lambda client: _polite(client, "sleep 600")),
+    ("01.3", "another exit code", lambda client: _polite(client, "true")),
+    ("01.3", "a made-up exit code", lambda client: run(client, "polite", ["sh", "-c", "exit 143"]).wait()),
+    ("05.1", "another base", lambda client: _poster(client, "FROM tools:1\nRUN echo poster > /poster\n")),
+    ("05.1", "too many layers", lambda client: _poster(client, "FROM report:1\nRUN echo > /a\nRUN echo > /b\n")),
+    ("05.1", "no layer of its own", lambda client: _poster(client, 'FROM report:1\nCMD ["true"]\n')),
+    ("05.2", "another size", lambda client: _tools(client, 8_500_000, report_last=False)),
+    ("05.2", "report:1 was built anew", lambda client: _tools(client, 9_000_000, report_last=True)),
+    ("05.3", "no result", lambda client: build(client, "trimmed:1", f"FROM {BUSYBOX}\nRUN true\n")),
+    (
+        "05.3",
+        "the archive is still in it",
+        lambda client: build(client, "trimmed:1", f"FROM {BUSYBOX}\n{ARCHIVE}\nRUN {COUNTED} && rm /archive\n"),
+    ),
+]
+
+
+@pytest.mark.parametrize("id", exercises.exercises())
+def test_nothing_done_is_not_done_and_the_solution_is(client: docker.DockerClient, clean: Any, id: str) -> None:
+    empty = exercises.check(id, client)
+    assert not empty and empty.score < 1 and empty.hint
+    clean.solve(client)
+    verdict = exercises.check(id, client)
+    assert verdict, verdict
+    assert verdict.score == 1 and verdict.hint == ""
+
+
+@pytest.mark.parametrize(("id", "mistake", "way"), WRONG, ids=[f"{id}-{mistake}" for id, mistake, _ in WRONG])
+def test_a_mistake_is_named_and_its_hints_go_further(
+    client: docker.DockerClient, clean: Any, id: str, mistake: str, way: Way
+) -> None:
+    way(client)
+    first, second = exercises.check(id, client), exercises.check(id, client)
+    assert first.missing is not None and first.missing.key == mistake
+    assert first.hint != second.hint
+    assert "{" not in first.hint + second.hint
+
+
+def test_every_exercise_is_done_wrong_in_at_least_two_ways() -> None:
+    for id in exercises.exercises():
+        assert len({mistake for one, mistake, _ in WRONG if one == id}) >= 2, id
+
+
+def test_an_exercise_speaks_the_chosen_language(client: docker.DockerClient) -> None:
+    exercises.exercise("01.1").reset(client)
+    try:
+        words.speak("ko")
+        assert exercises.check("1.1", client).hint == "left이라는 컨테이너가 없습니다."
+    finally:
+        words.speak("en")
+
+
+def test_progress_remembers_the_best_and_when(client: docker.DockerClient) -> None:
+    one = exercises.exercise("01.2")
+    one.reset(client)
+    try:
+        exercises.check("01.2", client)
+        one.solve(client)
+        exercises.check("01.2", client)
+    finally:
+        one.reset(client)
+    exercises.check("01.2", client)
+    [entry] = Progress().entries()
+    assert (entry.id, entry.right, entry.total, entry.checks) == ("01.2", 2, 2, 3)
+    assert entry.done_at is not None
+
+
+def test_a_broken_progress_file_counts_as_none(own_progress: Any) -> None:
+    own_progress.parent.mkdir(parents=True)
+    own_progress.write_text("{ no json")
+    assert Progress().entries() == []
+    assert Progress().note("01.1", 1, 5, "x") == 1
+    assert Progress().note("01.1", 1, 5, "x") == 2
+
+
+def test_an_unknown_exercise_names_those_of_its_lesson() -> None:
+    with pytest.raises(UsageError, match=r"There is no exercise 5\.9") as refusal:
+        exercises.exercise("5.9")
+    assert "05.1, 05.2, 05.3" in str(refusal.value)

@@ -1,0 +1,30 @@
+"""``python -m tests.notebooks.regenerate NOTEBOOK…``: run lessons in a fresh store and keep what their cells show."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+from tests.notebooks import lessons
+
+
+def regenerate(path: Path) -> None:
+    """Run every cell, and write the notebook with its new outputs; what differs from run to run is nbval's to mask."""
+    notebook = nbformat.read(path, as_version=4)
+    with lessons.store() as environment:
+        client = NotebookClient(
+            notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
+        )
+        client.execute(env=environment)
+    for cell in notebook.cells:
+        # When a cell ran is nobody's business in a repository.
+        cell.metadata.pop("execution", None)
+    nbformat.write(notebook, path)
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        regenerate(Path(name))
