@@ -39,3 +39,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for mark, (what, is_lacking) in _NEEDS.items():
             if item.get_closest_marker(mark) and is_lacking():
                 item.add_marker(pytest.mark.skip(reason=f"needs {what}"))
+        alone = item.get_closest_marker("ours")
+        if alone and _real_docker():
+            item.add_marker(pytest.mark.skip(reason=f"of this engine alone: {alone.args[0]}"))

@@ -42,7 +42,7 @@ class BundleRequest:
     plan: MountPlan
     pids_limit: int
     shm_size: int
-    seccomp: Callable[[frozenset[str], str], Path]
+    seccomp: Callable[[frozenset[str], str], Path | None]
     own_network: bool = False
     """Its network namespace is made before its process, and found at ``netns`` in its folder when it starts."""
     names: Path | None = None
@@ -203,7 +203,9 @@ def _security(spec: Spec, request: BundleRequest) -> None:
     # A profile of one's own holds for a privileged container too (moby daemon/seccomp_linux.go).
     if own or not (host.privileged or asked == "unconfined"):
         granted = frozenset(spec["process"]["capabilities"]["bounding"])
-        spec["annotations"]["containerlab.seccomp"] = str(request.seccomp(granted, own))
+        path = request.seccomp(granted, own)
+        if path is not None:
+            spec["annotations"]["containerlab.seccomp"] = str(path)
 
 
 def _bind(source: str, destination: str) -> dict[str, Any]:

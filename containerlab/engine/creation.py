@@ -193,10 +193,10 @@ def with_defaults(host: HostConfig, parts: Parts) -> HostConfig:
     )
 
 
-def seccomp_finder(cache: Path) -> Callable[[frozenset[str], str], Path]:
+def seccomp_finder(cache: Path) -> Callable[[frozenset[str], str], Path | None]:
     """Finds (or compiles, once) the filter of a set of capabilities below ``cache``: Docker's, or a profile's text."""
 
-    def find(granted: frozenset[str], own: str) -> Path:
+    def find(granted: frozenset[str], own: str) -> Path | None:
         return custom_profile_path(cache, own, granted) if own else profile_path(cache, granted)
 
     return find

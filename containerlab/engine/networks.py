@@ -121,7 +121,7 @@ class Networks:
         await self._attachments.run(self._attachments.worker.delete, [network.bridge])
 
     async def prune(self, filters: dict[str, builtins.list[str]] | None = None) -> dict[str, Any]:
-        """Remove the users' networks that no container names."""
+        """Remove the users' networks that no container runs on; one that doesn't run keeps none, as in Docker."""
         wanted = filters or {}
         check_names(wanted, _PRUNE)
         bounds = [moment(value) for value in wanted.get("until", [])]
@@ -129,7 +129,7 @@ class Networks:
         for network in self._known:
             if (
                 network.name not in PREDEFINED
-                and not self._named_by(network)
+                and not self._users(network)
                 and all(label_matches(network.labels, value) for value in wanted.get("label", []))
                 and not any(label_matches(network.labels, value) for value in wanted.get("label!", []))
                 and all(network.created / 1e9 < bound for bound in bounds)
@@ -184,13 +184,9 @@ class Networks:
         """Those that run on it."""
         return [
             container
-            for container in self._named_by(network)
+            for container in self._parts.registry
             if any(end.id and end.network_id == network.id for end in container.state.endpoints)
         ]
-
-    def _named_by(self, network: Network) -> builtins.list[Container]:
-        registry = self._parts.registry
-        return [c for c in registry if any(end.network_id == network.id for end in c.state.endpoints)]
 
     def _passes(self, network: Network, wanted: dict[str, builtins.list[str]]) -> bool:
         kind = "builtin" if network.name in PREDEFINED else "custom"
@@ -200,7 +196,7 @@ class Networks:
         dangling = wanted.get("dangling", [])
         if dangling and dangling[0].lower() not in (*_TRUE, "0", "false"):
             raise InvalidParameter(f"invalid filter 'dangling={dangling[0]}'")
-        is_dangling = kind == "custom" and not self._named_by(network)
+        is_dangling = kind == "custom" and not self._users(network)
         return (
             all(label_matches(network.labels, value) for value in wanted.get("label", []))
             and (not dangling or (dangling[0].lower() in _TRUE) is is_dangling)

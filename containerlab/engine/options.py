@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from containerlab.engine.cpusets import check_cpusets
 from containerlab.engine.health import check_health
 from containerlab.engine.log_options import check_log
 from containerlab.engine.models import ContainerConfig, HostConfig
@@ -39,7 +40,6 @@ _NOT_CARRIED_OUT: dict[str, tuple[str, tuple[Any, ...]]] = {
     "blkio_device_write_iops": ("--device-write-iops", ([],)),
     "cpu_realtime_period": ("--cpu-rt-period", (0,)),
     "cpu_realtime_runtime": ("--cpu-rt-runtime", (0,)),
-    "device_requests": ("--gpus", ([],)),
     "kernel_memory": ("--kernel-memory", (0,)),
     "kernel_memory_tcp": ("KernelMemoryTCP", (0,)),
     "cpu_count": ("--cpu-count", (0,)),
@@ -72,6 +72,12 @@ def check_request(config: ContainerConfig, host: HostConfig) -> None:
 
 def check_not_carried_out(host: HostConfig) -> None:
     """Raise InvalidParameter, by its name, for an option that nothing here carries out."""
+    for request in host.device_requests or []:
+        kinds = " ".join(f"[{' '.join(either)}]" for either in request.get("Capabilities") or [])
+        raise InvalidParameter(
+            f'could not select device driver "{request.get("Driver") or ""}" with capabilities: [{kinds}]',
+            hint="--gpus isn't carried out by this engine.",
+        )
     for field, (option, harmless) in _NOT_CARRIED_OUT.items():
         if getattr(host, field) not in harmless:
             raise InvalidParameter(f"{option} isn't carried out by this engine yet.", hint=_LATER)
@@ -183,6 +189,7 @@ def check_limits(host: HostConfig) -> None:
         raise InvalidParameter("CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)")
     if 0 < host.cpu_quota < 1000:
         raise InvalidParameter("CPU cfs quota can not be less than 1ms (i.e. 1000)")
+    check_cpusets(host)
 
 
 def _check_security(config: ContainerConfig, host: HostConfig) -> None:

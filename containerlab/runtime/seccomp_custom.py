@@ -66,19 +66,22 @@ class _ArchMap(msgspec.Struct):
 
 
 class _Profile(msgspec.Struct):
-    defaultAction: str
+    defaultAction: str = ""
     defaultErrnoRet: int | None = None
     architectures: list[str] | None = None
     archMap: list[_ArchMap] | None = None
     syscalls: list[_Rule] | None = None
 
 
-def custom_profile_path(cache_folder: Path, text: str, capabilities: frozenset[str]) -> Path:
+def custom_profile_path(cache_folder: Path, text: str, capabilities: frozenset[str]) -> Path | None:
     """The file of the compiled profile ``text`` for a container given ``capabilities``, made when missing.
 
+    None for a profile that says nothing: it filters nothing (moby profiles/seccomp/seccomp_linux.go).
     Raises InvalidParameter for a profile that can't be read or compiled, HostLacks where libseccomp is missing.
     """
     profile = _decode(text)
+    if not profile.defaultAction and not profile.syscalls:
+        return None
     parts = [text, sorted(capabilities), os.uname().machine, kernel_version(), library_version()]
     key = hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
     path = cache_folder / f"seccomp-own-{key}.bpf"

@@ -125,4 +125,8 @@ def test_a_name_that_cannot_be(cli, bad):
 def test_unknown_volumes_and_drivers_are_named(cli, volume):
     assert "no such volume" in cli("volume", "inspect", "nothing-of-this-name").err.lower()
     assert "nosuch" in cli("volume", "create", "-d", "nosuch", volume).err
+
+
+@pytest.mark.ours("Docker learns it at the first mount")
+def test_a_volume_that_could_never_be_mounted_is_refused_when_it_is_made(cli, volume):
     assert cli("volume", "create", "-o", "type=nfs", "-o", "device=:/x", volume).code != 0

@@ -70,13 +70,13 @@ def test_a_container_of_the_default_network_has_an_address_and_no_warning(cli: C
 
 def test_names_aliases_and_addresses_of_a_user_network(cli: Cli, network: str, name: str) -> None:
     cli.ok("network", "create", "--subnet", "10.77.0.0/24", "--gateway", "10.77.0.254", "--label", "a=b", network)
-    words = ("--network", network, "--network-alias", "app", "--ip", "10.77.0.7", "--mac-address", "02:00:00:00:00:77")
+    words = ("--network", network, "--network-alias", "app", "--ip", "10.77.0.7")
     cli.ok("run", "-d", "--name", name, *words, IMAGE, "sh", "-c", SERVE, "hello")
     ask = f"wget -qO- http://{name}/ && wget -qO- http://app/ && ip route | head -1"
     shown = cli.ok("run", "--rm", "--network", network, IMAGE, "sh", "-c", ask)
     assert shown.startswith("hello\nhello\ndefault via 10.77.0.254")
     seen = json.loads(cli.ok("inspect", "--format", "{{json .NetworkSettings.Networks}}", name))[network]
-    assert (seen["IPAddress"], seen["Gateway"], seen["MacAddress"]) == ("10.77.0.7", "10.77.0.254", "02:00:00:00:00:77")
+    assert (seen["IPAddress"], seen["Gateway"]) == ("10.77.0.7", "10.77.0.254")
     (found,) = json.loads(cli.ok("network", "inspect", network))
     assert [each["Name"] for each in found["Containers"].values()] == [name]
     assert (found["Labels"], found["IPAM"]["Config"][0]["Subnet"]) == ({"a": "b"}, "10.77.0.0/24")
@@ -92,12 +92,17 @@ def test_names_aliases_and_addresses_of_a_user_network(cli: Cli, network: str, n
     assert "not found" in cli("run", "--rm", "--network", network, IMAGE, "true").err
 
 
-def test_an_unknown_name_is_refused_at_once(cli: Cli, network: str) -> None:
+def test_a_hardware_address_of_ones_own(cli: Cli, name: str) -> None:
+    answer = cli("run", "--rm", "--mac-address", "02:00:00:00:00:77", IMAGE, "cat", "/sys/class/net/eth0/address")
+    if "requires API version 1.44" in answer.err:
+        pytest.skip("this client asks for a hardware address in a newer engine's way alone")
+    assert (answer.code, answer.out) == (0, "02:00:00:00:00:77\n"), answer
+
+
+def test_an_unknown_name_is_no_address(cli: Cli, network: str) -> None:
     cli.ok("network", "create", network)
-    began = time.monotonic()
     answer = cli("run", "--rm", "--network", network, IMAGE, "wget", "-qO-", "http://example.invalid/")
     assert answer.code == 1 and "bad address" in answer.err
-    assert time.monotonic() - began < 10
 
 
 def test_networks_are_apart_and_connect_joins_them(cli: Cli, network: str, name: str) -> None:
@@ -128,31 +133,46 @@ def test_what_is_connected_while_stopped_is_there_after_the_start(cli: Cli, netw
 
 
 def test_a_published_port(cli: Cli, name: str) -> None:
-    cli.ok("run", "-d", "--name", name, "-p", "80", IMAGE, "sh", "-c", SERVE, "hello")
-    where = cli.ok("port", name, "80")
-    address, _, port = where.rpartition(":")
+    cli.ok("run", "-d", "--name", name, "-p", "127.0.0.1::80", IMAGE, "sh", "-c", SERVE, "hello")
+    address, _, port = cli.ok("port", name, "80").rpartition(":")
     assert address == "127.0.0.1"
     assert fetch(int(port)) == "hello"
     assert cli.ok("ps", "--filter", f"publish={port}", "--format", "{{.Ports}}") == f"127.0.0.1:{port}->80/tcp"
-    taken = cli("run", "--rm", "-p", f"{port}:80", IMAGE, "true")
+    taken = cli("run", "--rm", "-p", f"127.0.0.1:{port}:80", IMAGE, "true")
     assert taken.code == 125, taken
     assert f"Bind for 127.0.0.1:{port} failed: port is already allocated" in taken.err
-    assert f"The container {name} has it." in taken.err
     cli.ok("stop", "-t", "0", name)
     assert cli.ok("port", name) == ""
     # At once: a port is free when its container's end is told.
-    assert cli.ok("run", "--rm", "-p", f"{port}:80", IMAGE, "echo", "mine") == "mine"
+    assert cli.ok("run", "--rm", "-p", f"127.0.0.1:{port}:80", IMAGE, "echo", "mine") == "mine"
     cli.ok("start", name)
     assert fetch(int(cli.ok("port", name, "80").rpartition(":")[2])) == "hello"
+
+
+@pytest.mark.ours("Docker publishes on every address, and doesn't say who has a port")
+def test_a_port_is_published_on_loopback_and_its_owner_is_named(cli: Cli, name: str) -> None:
+    cli.ok("run", "-d", "--name", name, "-p", "80", IMAGE, "sleep", "1000")
+    address, _, port = cli.ok("port", name, "80").rpartition(":")
+    assert address == "127.0.0.1"
+    assert f"The container {name} has it." in cli("run", "--rm", "-p", f"{port}:80", IMAGE, "true").err
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = cli("run", "--rm", "-p", f"{server.getsockname()[1]}:80", IMAGE, "true")
+    assert taken.code == 125 and "A program on this host has it." in taken.err
 
 
 def test_a_port_of_the_host_is_not_taken_away(cli: Cli) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        answer = cli("run", "--rm", "-p", f"{port}:80", IMAGE, "true")
-        assert answer.code == 125 and "A program on this host has it." in answer.err
-        shown = cli.ok("run", "--rm", "-p", f"{port}-{port + 3}:80", IMAGE, "echo", "next")
-        assert shown == "next"
+        answer = cli("run", "--rm", "-p", f"127.0.0.1:{port}:80", IMAGE, "true")
+        assert answer.code == 125, answer
+        assert "address already in use" in answer.err or "port is already allocated" in answer.err
+
+
+@pytest.mark.ours("Docker 20.10 gives up at the first port of a range that a program has")
+def test_of_a_range_the_next_port_is_taken(cli: Cli) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert cli.ok("run", "--rm", "-p", f"{port}-{port + 3}:80", IMAGE, "echo", "next") == "next"
 
 
 def test_a_udp_port(cli: Cli, name: str) -> None:
@@ -180,17 +200,16 @@ def test_docker_py_makes_lists_and_prunes(client: docker.DockerClient, network: 
     made = client.networks.create(network, labels={"lab": network}, check_duplicate=True)
     assert [each.name for each in client.networks.list(filters={"label": f"lab={network}"})] == [network]
     with pytest.raises(docker.errors.APIError) as error:
-        client.networks.create(network)
+        client.networks.create(network, check_duplicate=True)
     assert error.value.status_code == 409
-    box = client.containers.create(IMAGE, "sleep 1000", network=network)
+    box = client.containers.run(IMAGE, "sleep 1000", network=network, detach=True)
     assert client.networks.prune(filters={"label": f"lab={network}"})["NetworksDeleted"] is None
-    box.start()
     made.reload()
     assert [each.id for each in made.containers] == [box.id]
     made.disconnect(box)
     made.connect(box, aliases=["x"])
     box.reload()
-    assert "x" in box.attrs["NetworkSettings"]["Networks"][network]["DNSNames"]
+    assert "x" in box.attrs["NetworkSettings"]["Networks"][network]["Aliases"]
     box.remove(force=True)
     assert client.networks.prune(filters={"label": f"lab={network}"})["NetworksDeleted"] == [network]
     with pytest.raises(docker.errors.NotFound):
@@ -198,14 +217,31 @@ def test_docker_py_makes_lists_and_prunes(client: docker.DockerClient, network: 
 
 
 def test_a_network_of_ipv6(cli: Cli, network: str, name: str) -> None:
-    cli.ok("network", "create", "--ipv6", network)
+    cli.ok("network", "create", "--ipv6", "--subnet", "fd77:1::/64", network)
     cli.ok("run", "-d", "--name", name, "--network", network, IMAGE, "sh", "-c", SERVE, "hello")
     address = cli.ok(
         "inspect", "--format", f'{{{{(index .NetworkSettings.Networks "{network}").GlobalIPv6Address}}}}', name
     )
-    assert address.startswith("fd")
+    assert address.startswith("fd77:1::")
     shown = cli.ok("run", "--rm", "--network", network, IMAGE, "wget", "-qO-", f"http://[{address}]/")
     assert shown == "hello"
+
+
+def test_a_network_of_stopped_containers_alone_is_nobodys(cli: Cli, network: str, name: str) -> None:
+    cli.ok("network", "create", "--label", f"of={network}", network)
+    cli.ok("create", "--name", name, "--network", network, IMAGE, "true")
+    wanted = ("--filter", f"label=of={network}")
+    assert cli.ok("network", "ls", "--filter", "dangling=true", *wanted, "--format", "{{.Name}}") == network
+    assert network in cli.ok("network", "prune", "-f", *wanted)
+    answer = cli("start", name)
+    assert answer.code == 1
+    assert f"network {network} not found" in answer.err
+
+
+@pytest.mark.ours("Docker has a pool of IPv6 addresses from version 27 on")
+def test_a_network_of_ipv6_without_a_subnet_named(cli: Cli, network: str) -> None:
+    cli.ok("network", "create", "--ipv6", network)
+    assert cli.ok("run", "--rm", "--network", network, IMAGE, "ip", "-6", "addr", "show", "eth0").count("inet6 fd") == 1
 
 
 def test_what_outlives_an_engine_that_is_killed(store: Store) -> None:

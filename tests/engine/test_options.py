@@ -91,7 +91,7 @@ HOST: dict[str, tuple[Any, str]] = {
     "cpuset_mems": ("0", "bundle"),
     "devices": ([DeviceMapping(path_on_host="/dev/null", path_in_container="/dev/nothing")], "bundle"),
     "device_cgroup_rules": (["c 1:3 r"], "bundle"),
-    "device_requests": ([{"Count": -1}], "refused: --gpus"),
+    "device_requests": ([{"Capabilities": [["gpu"]]}], "refused: [[gpu]]"),
     "kernel_memory": (MIB, "refused: --kernel-memory"),
     "kernel_memory_tcp": (MIB, "refused: KernelMemoryTCP"),
     "memory_reservation": (64 * MIB, "bundle"),
