@@ -19,9 +19,10 @@ def main() -> int:
 
             return serve(rest)
         case ["doctor", *rest]:
+            from containerlab.network.way_out_probe import way_out_refusal
             from containerlab.runtime.doctor import main as doctor
 
-            return doctor(rest)
+            return doctor(rest, {"way_out": way_out_refusal})
         case ["system", "check", *rest]:
             from containerlab.engine.check import main as check
 

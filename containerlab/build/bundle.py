@@ -1,7 +1,8 @@
 """A RUN step's bundle: Docker's default container, with the stage so far as its root.
 
 Same capabilities, seccomp filter, masks and namespaces as ``docker run`` without options, never wider
-(CVE-2024-23653). The network is a namespace with loopback only, or the host's where the build was asked for that.
+(CVE-2024-23653). The network is the default one's, a namespace with loopback only, or the host's where the build was
+asked for that.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from containerlab.build.network import Joined
 from containerlab.build.options import BuildOptions
 from containerlab.build.run_mounts import Staged
 from containerlab.images import LayerStore
@@ -55,6 +57,7 @@ class RunRequest:
     user: str
     chain_id: str | None
     network: str
+    joined: Joined | None
     script: tuple[str, str] | None
     options: BuildOptions
     seccomp_cache: Path
@@ -84,6 +87,9 @@ def write_bundle(request: RunRequest, layers: LayerStore, folder: Path) -> Path:
         shm_size=request.options.shm_size or DEFAULT_SHM_SIZE,
         user=request.user,
     )
+    if request.joined is not None:
+        entry = next(entry for entry in spec["linux"]["namespaces"] if entry["type"] == "network")
+        entry["path"] = request.joined.namespace
     spec["mounts"] += [_bind(folder / name, f"/etc/{name}") for name in _HOST_FILES]
     if request.script is not None:
         name, text = request.script
@@ -134,7 +140,11 @@ def _write_host_files(request: RunRequest, folder: Path) -> None:
     else:
         pairs = (entry.replace("=", ":", 1).partition(":") for entry in request.options.extra_hosts)
         hosts = _HOSTS + "".join(f"{address}\t{name}\n" for name, _, address in pairs)
-    texts = {"hosts": hosts, "hostname": f"{request.hostname}\n", "resolv.conf": _host_file("/etc/resolv.conf")}
+    resolv = _host_file("/etc/resolv.conf")
+    if request.joined is not None:
+        hosts += f"{request.joined.address}\t{request.hostname}\n"
+        resolv = request.joined.resolv_conf
+    texts = {"hosts": hosts, "hostname": f"{request.hostname}\n", "resolv.conf": resolv}
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
 

@@ -23,6 +23,7 @@ from containerlab.build.dockerfile import Dockerfile, parse
 from containerlab.build.graph import Graph, Node
 from containerlab.build.lint import Finding, image_variables, lint, refuse_errors, told
 from containerlab.build.messages import Emit, Messages
+from containerlab.build.network import Join
 from containerlab.build.options import BuildOptions, platform_args
 from containerlab.build.origin import ContextOrigin, LayerOrigin
 from containerlab.build.progress import Progress
@@ -46,8 +47,17 @@ _SECONDS = re.compile(r"[0-9]{1,11}\Z")
 class Builder:
     """Builds for one store; builds may run side by side."""
 
-    def __init__(self, images: ImageStore, supervisor: Supervisor, database: Database, store_folder: Path) -> None:
+    def __init__(
+        self,
+        images: ImageStore,
+        supervisor: Supervisor,
+        database: Database,
+        store_folder: Path,
+        join: Join | None = None,
+    ) -> None:
+        """Without ``join`` a RUN has loopback alone."""
         self.images = images
+        self.join = join
         self.runner = Runner(supervisor)
         self.cache = BuildCache(database, images)
         self.mounts = CacheMounts(store_folder / "build-cache")

@@ -119,7 +119,9 @@ class StageRun:
     def _plan(self, planning: Planning, instruction: Instruction) -> Step:
         if isinstance(instruction, Run):
             builder = self._shop.builder
-            context = RunContext(builder.runner, secrets.token_hex(32), builder.seccomp_cache, builder.mounts)
+            context = RunContext(
+                builder.runner, secrets.token_hex(32), builder.seccomp_cache, builder.mounts, builder.join
+            )
             return run_step(planning, instruction, context)
         planner: Callable[..., Step] = (CONFIG_STEPS | FILE_STEPS)[type(instruction)]
         return planner(planning, instruction)

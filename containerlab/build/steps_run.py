@@ -6,6 +6,7 @@ import errno
 import json
 import re
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from containerlab.build.commit import commit_layer
 from containerlab.build.dockerfile.heredoc import opening
 from containerlab.build.dockerfile.instructions import Run
 from containerlab.build.messages import Output, short_id
+from containerlab.build.network import Join, Joined
 from containerlab.build.run_mounts import Staged, expand_mounts, mounts_key, staged
 from containerlab.build.running import Runner
 from containerlab.build.scratch import in_thread
@@ -36,6 +38,7 @@ class RunContext:
     container: str
     seccomp_cache: Path
     caches: CacheMounts
+    join: Join | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,14 @@ def run_step(planning: Planning, instruction: Run, context: RunContext) -> Step:
     environment = {**state.proxy_args(), **args, **state.environment()}
 
     async def fill(scratch: Path) -> Layer | None:
-        async with staged(planning, instruction, mounts, context.caches, scratch) as ready:
-            return await _execute(planning, instruction, command, context, request(ready), created_by, scratch)
+        async with (
+            staged(planning, instruction, mounts, context.caches, scratch) as ready,
+            _joined(context, network) as joined,
+        ):
+            asked = request(ready, joined)
+            return await _execute(planning, instruction, command, context, asked, created_by, scratch)
 
-    def request(ready: Staged) -> RunRequest:
+    def request(ready: Staged, joined: Joined | None) -> RunRequest:
         return RunRequest(
             container=context.container,
             args=command.args,
@@ -72,6 +79,7 @@ def run_step(planning: Planning, instruction: Run, context: RunContext) -> Step:
             user=state.config.User,
             chain_id=state.chain_id,
             network=network,
+            joined=joined,
             script=command.script,
             options=planning.options,
             seccomp_cache=context.seccomp_cache,
@@ -139,8 +147,14 @@ def _command(shell: list[str], instruction: Run) -> _Command:
 
 
 def _network(planning: Planning, instruction: Run) -> str:
-    """``host`` or ``none``; whether a Dockerfile may ask for the host's was checked before the first step."""
-    return "host" if planning.options.network_mode == "host" and instruction.network != "none" else "none"
+    """``host``, ``none`` or ``default``; whether a Dockerfile may ask for the host's was checked at the beginning."""
+    if "none" in (planning.options.network_mode, instruction.network):
+        return "none"
+    return "host" if planning.options.network_mode == "host" else "default"
+
+
+def _joined(context: RunContext, network: str) -> AbstractAsyncContextManager[Joined | None]:
+    return context.join(context.container) if network == "default" and context.join is not None else nullcontext()
 
 
 def _summary(text: str) -> str:

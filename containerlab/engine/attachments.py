@@ -55,6 +55,7 @@ class Attachments:
         self._leaving: dict[str, Endpoint] = {}
         """By their links' names, ends of containers that have ended, whose addresses aren't given again yet."""
         self._prepared: dict[str, Prepared] = {}
+        self._guests: dict[str, Endpoint] = {}
         self._helper_pidfd = -1
         self._closed = False
 
@@ -70,6 +71,11 @@ class Attachments:
     def worker(self) -> Worker:
         """For ``run`` alone."""
         return self._worker
+
+    @property
+    def leads_out(self) -> bool:
+        """Whether there was a way out when it was last needed."""
+        return self._worker.leads_out
 
     async def refused(self) -> str:
         """Why this host gives no bridges; empty where it does. Tried once."""
@@ -169,9 +175,15 @@ class Attachments:
         if served:
             await self.run(self._worker.forget, container.id)
         if left:
-            self._leaving |= {end.link: end for end in left}
-            # The kernel takes a namespace down in its own time; a link deleted by us would hold up the next start.
-            asyncio.get_running_loop().call_later(_LEAVING_SECONDS, self._settle_soon, [end.link for end in left])
+            self._leave(left)
+
+    def _leave(self, left: list[Endpoint]) -> None:
+        """Their addresses are free in a moment.
+
+        The kernel takes a namespace down in its own time; a link deleted by us would hold up the next start.
+        """
+        self._leaving |= {end.link: end for end in left}
+        asyncio.get_running_loop().call_later(_LEAVING_SECONDS, self._settle_soon, [end.link for end in left])
 
     def started_no_more(self, container: Container) -> None:
         """Let go of a namespace that no process has joined."""
@@ -200,6 +212,23 @@ class Attachments:
             await self._settle(list(self._leaving))
             self.assign(network, end, interface)
 
+    async def lodge(self, guest: str) -> tuple[Prepared, Endpoint]:
+        """A place on the default network for what is no container of the registry, until ``dislodge``."""
+        network = self.known.default
+        end = self._guests[guest] = Endpoint(network_id=network.id, network=network.name)
+        try:
+            await self._assign(network, end, "eth0")
+            return await self.run(lambda: self._worker.prepare([(network, end)], names=False)), end
+        except BaseException as error:
+            del self._guests[guest]
+            if isinstance(error, OSError):
+                raise ContainerlabError(f"failed to set up container networking: {error.strerror or error}") from error
+            raise
+
+    def dislodge(self, guest: str) -> None:
+        """Its namespace has ended, or will."""
+        self._leave([self._guests.pop(guest)])
+
     def assign(self, network: Network, end: Endpoint, interface: str) -> None:
         """Give an end its addresses. Raises Forbidden where the asked one, or the last, is taken."""
         taken = {
@@ -209,8 +238,10 @@ class Attachments:
             if other.network_id == network.id and other.id
             for address in (other.address, other.address6)
         }
-        leaving = [other for other in self._leaving.values() if other.network_id == network.id]
-        taken |= {address for other in leaving for address in (other.address, other.address6)}
+        others = [
+            other for other in (*self._leaving.values(), *self._guests.values()) if other.network_id == network.id
+        ]
+        taken |= {address for other in others for address in (other.address, other.address6)}
         end.interface = interface
         for subnet in network.subnets:
             prefix = ipaddress.ip_network(subnet.subnet).prefixlen

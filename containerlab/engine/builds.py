@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from containerlab.engine.attachments import Attachments
 from containerlab.engine.build_cache import prune_cache
 from containerlab.engine.build_secrets import SecretDrop
 from containerlab.engine.images import Images
@@ -22,8 +23,8 @@ __all__ = ["Builds"]
 class Builds:
     """Makes the builder with the first build: an engine at rest doesn't carry that room."""
 
-    def __init__(self, parts: Parts, images: Images) -> None:
-        self._parts, self._images = parts, images
+    def __init__(self, parts: Parts, images: Images, attachments: Attachments) -> None:
+        self._parts, self._images, self._attachments = parts, images, attachments
         self._builder: Builder | None = None
         self.secrets = SecretDrop()
 
@@ -75,9 +76,11 @@ class Builds:
     def _made(self) -> Builder:
         if self._builder is None:
             from containerlab.build import Builder
+            from containerlab.engine.build_network import BuildNetwork
 
             parts = self._parts
-            self._builder = Builder(parts.images, parts.supervisor, parts.database, parts.settings.store)
+            join = BuildNetwork(self._attachments).join
+            self._builder = Builder(parts.images, parts.supervisor, parts.database, parts.settings.store, join)
         return self._builder
 
 

@@ -53,7 +53,7 @@ class Engine:
         self.images = Images(parts)
         self.archives = Archives(parts)
         self.snapshots = Snapshots(parts)
-        self.builds = Builds(parts, self.images)
+        self.builds = Builds(parts, self.images, self._attachments)
         self.system = System(parts, self.volumes)
         self._touched = time.monotonic()
 

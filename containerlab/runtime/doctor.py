@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from containerlab.runtime.hosts import Host, probe
 
@@ -17,12 +19,21 @@ _RUNGS = {
 }
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Prints the findings; 0 when containers can run here, else 1."""
+def main(argv: list[str] | None = None, more: Mapping[str, Callable[[], str]] | None = None) -> int:
+    """Prints the findings; 0 when containers can run here, else 1.
+
+    ``more`` are features of other rooms: each is tried, and says why it can't be had, or nothing.
+    """
     parser = argparse.ArgumentParser(prog="containerlab doctor", description=__doc__)
     parser.add_argument("--json", action="store_true", help="for programs")
     options = parser.parse_args(argv)
     host = probe()
+    refusals = {name: attempt() for name, attempt in (more or {}).items()} if host.rung != "none" else {}
+    host = replace(
+        host,
+        features=host.features | {name: not refusal for name, refusal in refusals.items()},
+        reasons=host.reasons | {name: refusal for name, refusal in refusals.items() if refusal},
+    )
     print(json.dumps(host.to_dict(), indent=2) if options.json else _table(host))
     return 0 if host.rung != "none" else 1
 

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from dnslib import QTYPE, RR, A, DNSRecord
@@ -435,7 +436,7 @@ class Outside:
 
     ADDRESS, ADDRESS6 = "198.51.100.2", "2001:db8::2"
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, folder: Path) -> None:
         self.asked: list[str] = []
         self.silent = False
         with Netlink() as netlink:
@@ -458,7 +459,7 @@ class Outside:
                     links.add_default_route(up, ipaddress.ip_address(self.ADDRESS6)),
                 ]
             )
-        settings = world.folder / "resolv.conf"
+        settings = folder / "resolv.conf"
         settings.write_text(f"nameserver {self.ADDRESS}\n")
         syscalls.mount(str(settings), "/etc/resolv.conf", "", c.MS_BIND)
         self._serve_names()
@@ -512,6 +513,26 @@ class Outside:
             threading.Thread(target=each, daemon=True).start()
 
     @contextmanager
+    def web(self) -> Iterator[None]:
+        """A web server at port 80 that says ``outside``."""
+
+        class Page(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:  # the name is http.server's
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(b"outside\n")
+
+            def log_message(self, *_: object) -> None:
+                """Nothing on stderr."""
+
+        server = inside(self.namespace, lambda: ThreadingHTTPServer((self.ADDRESS, 80), Page))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+
+    @contextmanager
     def server(self, address: str = ADDRESS) -> Iterator[int]:
         """Tells each who connects by which address it is seen; its port."""
         server = inside(self.namespace, lambda: socket.create_server((address, 0), family=_family(address)))
@@ -547,7 +568,7 @@ def _way_out(world: World) -> list[int]:
 
 def the_world_is_reached(world: World) -> None:
     """From a network made before the way out, and from one made after."""
-    outside, before = Outside(world), world.network()
+    outside, before = Outside(world.folder), world.network()
     box, _ = world.box(before)
     _way_out(world)
     later, _ = world.box(world.network())
@@ -557,7 +578,7 @@ def the_world_is_reached(world: World) -> None:
 
 
 def the_world_is_reached_by_ipv6(world: World) -> None:
-    outside = Outside(world)
+    outside = Outside(world.folder)
     _way_out(world)
     box, _ = world.box(world.network(ipv6=True))
     with outside.server(outside.ADDRESS6) as port:
@@ -565,7 +586,7 @@ def the_world_is_reached_by_ipv6(world: World) -> None:
 
 
 def datagrams_reach_the_world(world: World) -> None:
-    outside = Outside(world)
+    outside = Outside(world.folder)
     _way_out(world)
     box, _ = world.box(world.network())
 
@@ -581,7 +602,7 @@ def datagrams_reach_the_world(world: World) -> None:
 
 def an_internal_network_has_no_way_out(world: World) -> None:
     """Also where a container sets the route itself."""
-    outside = Outside(world)
+    outside = Outside(world.folder)
     _way_out(world)
     network = world.network(internal=True)
     box, _ = world.box(network)
@@ -601,7 +622,7 @@ def _set_route(box: Prepared, network: Network) -> None:
 
 
 def networks_stay_apart_where_they_lead_out(world: World) -> None:
-    Outside(world)
+    Outside(world.folder)
     _way_out(world)
     networks_are_apart(world)
     closed = world.network(internal=True)
@@ -613,7 +634,7 @@ def networks_stay_apart_where_they_lead_out(world: World) -> None:
 
 
 def the_way_out_doesnt_lead_to_the_hosts_loopback(world: World) -> None:
-    outside = Outside(world)
+    outside = Outside(world.folder)
     _way_out(world)
     box, ends = world.box(world.network())
     with socket.create_server(("127.0.0.1", 0)) as server, outside.server() as port:
@@ -630,7 +651,7 @@ def the_way_out_doesnt_lead_to_the_hosts_loopback(world: World) -> None:
 
 
 def the_way_out_ends_with_its_holder_and_is_found_again(world: World) -> None:
-    outside = Outside(world)
+    outside = Outside(world.folder)
     held = _way_out(world)
     box, _ = world.box(world.network())
     with outside.server() as port:
@@ -653,7 +674,7 @@ def the_way_out_ends_with_its_holder_and_is_found_again(world: World) -> None:
 
 
 def names_are_asked_outside(world: World) -> None:
-    outside = Outside(world)
+    outside = Outside(world.folder)
     _way_out(world)
     network, closed = world.network(), world.network(internal=True)
     one, ends = world.box(network, names=True)
@@ -672,7 +693,7 @@ def names_are_asked_outside(world: World) -> None:
 
 
 def a_silent_server_is_not_waited_for_twice(world: World) -> None:
-    outside = Outside(world)
+    outside = Outside(world.folder)
     outside.silent = True
     _way_out(world)
     one, ends = world.box(world.network(), names=True)
