@@ -1,8 +1,8 @@
-"""``top``, ``memory`` and ``timeline``: what a container does, what it costs the host, and how it began."""
+"""``top``, ``memory``, ``timeline`` and ``life``: what a container does and costs, how it began, what became of it."""
 
 from __future__ import annotations
 
-__all__ = ["memory_command", "timeline_command", "top_command"]
+__all__ = ["life_command", "memory_command", "timeline_command", "top_command"]
 
 from typing import Any
 
@@ -88,3 +88,29 @@ def _timeline_figure(context: Context, container: str) -> Any:
 
 def _milliseconds(microseconds: float) -> str:
     return f"{microseconds / 1000:.3f} ms"
+
+
+@verb("life", help="The states that a container went through, and what made it go on; also of one that is gone.")
+@click.option("--table", "as_table", is_flag=True, help="A table in place of the picture.")
+@click.argument("container")
+@pass_context
+def life_command(context: Context, container: str, as_table: bool) -> Result:
+    from containerlab.lab.life import read_life
+
+    turns = read_life(context.client, container)
+    rows = [{"event": turn.event, "state": turn.state, "detail": turn.detail} for turn in turns]
+    columns = [
+        Column("event", "EVENT"),
+        Column("state", "STATE AFTER IT", text=lambda state: state or "the same"),
+        Column("detail", "DETAIL"),
+    ]
+    result = Table(columns, rows)
+    if context.notebook and not as_table:
+        result.draw(_life_figure(container, turns))
+    return result
+
+
+def _life_figure(container: str, turns: list[Any]) -> Any:
+    from containerlab.lab.life_figure import draw_life
+
+    return draw_life(container, turns)

@@ -92,6 +92,7 @@ SECTIONS: dict[str, list[click.Command]] = {
         layers.layers_command,
         where.where_command,
         figures.timeline_command,
+        figures.life_command,
         figures.memory_command,
         layers.compare_command,
     ],

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from containerlab.lab.diagrams import layer_sharing, stacks
     from containerlab.lab.exercises import Verdict, check
     from containerlab.lab.figure import Figure, Table
+    from containerlab.lab.life_figure import life
     from containerlab.lab.sharing import Sharing, read_sharing
     from containerlab.lab.timeline import timeline
     from containerlab.lab.views import two_views
@@ -29,6 +30,7 @@ __all__ = [
     "compare",
     "connect",
     "layer_sharing",
+    "life",
     "read_sharing",
     "stacks",
     "timeline",
@@ -42,6 +44,7 @@ _HOMES = {
     **dict.fromkeys(("Verdict", "check"), "containerlab.lab.exercises"),
     **dict.fromkeys(("Figure", "Table"), "containerlab.lab.figure"),
     **dict.fromkeys(("Sharing", "read_sharing"), "containerlab.lab.sharing"),
+    "life": "containerlab.lab.life_figure",
     "timeline": "containerlab.lab.timeline",
     "two_views": "containerlab.lab.views",
 }

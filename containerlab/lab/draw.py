@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from typing import Any
 
@@ -27,6 +28,14 @@ def wash(name: str) -> str:
     return INKS[f"{name}-wash"].sentinel
 
 
+def _weights_pass(record: logging.LogRecord) -> bool:
+    """Hangul families call their bold 600; that matplotlib takes it for 700 is no news for a notebook's stderr."""
+    return "find font weight" not in record.getMessage()
+
+
+logging.getLogger("matplotlib.font_manager").addFilter(_weights_pass)
+
+
 @cache
 def hangul_fonts() -> tuple[str, ...]:
     """The families on this host that have Hangul; empty: labels stay English."""
@@ -35,7 +44,7 @@ def hangul_fonts() -> tuple[str, ...]:
 
 
 def _families(words: str) -> list[str]:
-    # Named only where needed: matplotlib warns about a weight that such a family lacks, on every text.
+    # Named only where needed: matplotlib looks such a family up for every text.
     korean = any("\uac00" <= letter <= "\ud7a3" for letter in words)
     return ["DejaVu Sans", *(hangul_fonts() if korean else ())]
 

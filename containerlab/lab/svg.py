@@ -97,7 +97,11 @@ class _light:
         self._undo: list[tuple[object, str, object]] = []
 
     def __enter__(self) -> None:
-        for artist in self._canvas.findobj():
+        artists = self._canvas.findobj()
+        # An annotation doesn't count its arrow among its children.
+        arrows = [getattr(artist, "arrow_patch", None) for artist in artists]
+        artists += [arrow for arrow in arrows if arrow is not None]
+        for artist in artists:
             for name in self._PROPERTIES:
                 getter = getattr(artist, f"get_{name}", None)
                 if getter is None or getattr(artist, f"set_{name}", None) is None:
