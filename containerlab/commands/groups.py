@@ -68,7 +68,6 @@ ALIASES = {"list": "ls", "ps": "ls", "remove": "rm"}
 """Docker's other words for a verb of a group."""
 
 ELSEWHERE = {
-    "compose": "Compose isn't carried out yet.",
     "search": "There is no search: name the image that you want.",
     **dict.fromkeys(("buildx", "bake"), "There is no BuildKit here: `build` builds."),
     **dict.fromkeys(("swarm", "node", "service", "stack", "config", "secret"), "There is no swarm here: one host."),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from containerlab.commands.build_steps import BuildLog
+    from containerlab.commands.compose.board import Board
     from containerlab.commands.transfer_log import TransferLog
     from containerlab.commands.transfer_screen import TransferScreen
 
@@ -34,6 +35,9 @@ class Output(Protocol):
     def transfer(self, log: TransferLog) -> None:
         """A pull or a push has moved on, or ended."""
 
+    def services(self, board: Board) -> None:
+        """A Compose project has moved on, or is where it should be."""
+
 
 class Silent:
     """Shows nothing."""
@@ -47,6 +51,8 @@ class Silent:
     def step(self, log: BuildLog) -> None: ...
 
     def transfer(self, log: TransferLog) -> None: ...
+
+    def services(self, board: Board) -> None: ...
 
 
 class StandardOutput:
@@ -87,6 +93,10 @@ class StandardOutput:
         stream.write(text[told:])
         stream.flush()
         self._transfer = (log, len(text))
+
+    def services(self, board: Board) -> None:
+        for line in board.untold():
+            print(line, file=sys.stderr, flush=True)
 
 
 class Recorder:

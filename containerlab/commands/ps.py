@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ps_command"]
+__all__ = ["container_row", "ps_command"]
 
 from typing import Any
 
@@ -48,7 +48,7 @@ def _labels(labels: dict[str, str]) -> str:
     return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
 
 
-def _row(entry: dict[str, Any]) -> Row:
+def container_row(entry: dict[str, Any]) -> Row:
     names = [name.lstrip("/") for name in entry.get("Names") or []]
     own = [name for name in names if "/" not in name]
     return {
@@ -98,7 +98,7 @@ def ps_command(
 ) -> Result:
     limit = last if last != -1 else 1 if latest else -1
     entries = context.client.api.containers(all=everything, limit=limit, size=size, filters=filters(words))
-    rows = [_row(entry) for entry in entries]
+    rows = [container_row(entry) for entry in entries]
     if quiet and template:
         context.output.notice("WARNING: Ignoring custom format, because both --format and --quiet are set.")
     if quiet:

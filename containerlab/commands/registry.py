@@ -37,6 +37,7 @@ from containerlab.commands import (
     update,
     where,
 )
+from containerlab.commands.compose.group import compose_group
 from containerlab.commands.context import Context
 from containerlab.commands.problems import translate
 from containerlab.commands.result import Lines, Result
@@ -88,6 +89,7 @@ SECTIONS: dict[str, list[click.Command]] = {
         archives.import_command,
         commit.commit_command,
     ],
+    "Several containers": [compose_group],
     "Look inside": [
         layers.layers_command,
         where.where_command,

@@ -20,6 +20,7 @@ from containerlab.compose.model import BlobUse, Project, Service
 from containerlab.compose.observe import Instance, Observed
 from containerlab.compose.payload import (
     Inherited,
+    Payload,
     create_payload,
     endpoint,
     extra_networks,
@@ -80,9 +81,9 @@ class Doer:
         *,
         cancelled: threading.Event | None = None,
         deadline: float | None = None,
-        on_start: Callable[[str, str], None] | None = None,
+        on_start: Callable[[str, str, bool], None] | None = None,
     ) -> None:
-        """``on_start`` is called with the service and the container's name, right before its start."""
+        """``on_start`` is called with the service and the container's name, right before its start (True) and after."""
         self.client, self.project, self.seen, self.digests = client, project, seen, digests
         self.cancelled = cancelled or threading.Event()
         self._tell, self._deadline, self._on_start = tell, deadline, on_start
@@ -197,8 +198,12 @@ class Doer:
         inherited: Inherited | None = None,
         more: Mapping[str, str] | None = None,
         aliases: bool = True,
+        tweak: Callable[[Payload], None] | None = None,
     ) -> str:
-        """A container with all that its start needs; gives its id. Nothing is left of one that can't be completed."""
+        """A container with all that its start needs; gives its id. Nothing is left of one that can't be completed.
+
+        ``tweak`` may change the request's body.
+        """
         api, image = self.client.api, image_name(self.project, service)
         said = labels.of_container(
             self.project, service, number, self.digests.get(service.name, ""), self.seen.images.get(image, "")
@@ -208,6 +213,8 @@ class Doer:
             self.project, service, number, said={**said, **(more or {})}, container_of=self._container_of,
             inherited=inherited, aliases=aliases,
         )  # fmt: skip
+        if tweak is not None:
+            tweak(body)
         answer = api.create_container_from_config(body, name=name, platform=service.platform or None)
         identifier = str(answer["Id"])
         for warning in answer.get("Warnings") or []:
@@ -285,18 +292,20 @@ class Doer:
         )
 
     def _start(self, deed: Start) -> None:
-        def act() -> None:
-            if self._on_start is not None:
-                self._on_start(deed.service, deed.name)
-            self.client.api.start(deed.name)
+        self._words("Container", deed.name, "Starting", "Started", deed.service)(
+            lambda: self._begin(deed.service, deed.name)
+        )
 
-        self._words("Container", deed.name, "Starting", "Started", deed.service)(act)
+    def _begin(self, service: str, name: str) -> None:
+        if self._on_start is not None:
+            self._on_start(service, name, True)
+        self.client.api.start(name)
+        if self._on_start is not None:
+            self._on_start(service, name, False)
 
     def _restart(self, deed: Restart) -> None:
         self._stop(deed.old, deed.timeout)
-        if self._on_start is not None:
-            self._on_start(deed.old.service, deed.old.name)
-        self.client.api.start(deed.old.id)
+        self._begin(deed.old.service, deed.old.name)
 
     def _stop(self, old: Instance, timeout: int | None) -> None:
         """By the container's own grace period where none is given; longer than that no request may take."""
@@ -346,6 +355,8 @@ def _is_healthy(deed: Await, name: str, record: Mapping[str, Any]) -> str:
     state = record["State"]
     health = (state.get("Health") or {}).get("Status", "none")
     if state["Status"] in ("exited", "dead"):
+        if deed.or_ended and not state["ExitCode"]:
+            return "Exited"
         raise _failed(deed, name, f"container {name} exited ({state['ExitCode']})")
     if health == "unhealthy":
         raise _failed(deed, name, f"container {name} is unhealthy")

@@ -43,6 +43,7 @@ class UpOptions:
     remove_orphans: bool = False
     timeout: int | None = None
     wait: bool = False
+    ended_is_well: bool = False  # ``wait`` is content with a container that has ended with 0
 
 
 def plan_up(project: Project, seen: Observed, digests: Mapping[str, str], options: UpOptions = UpOptions()) -> Plan:
@@ -154,7 +155,7 @@ class _Up:
                 self._keep(service, one)
             else:
                 gates = self._gates(service) if gates is None else gates
-                self._start(service, one.name, gates | self._renamed(one))
+                self._start(service, self._lasting_name(service, one), gates | self._renamed(one))
         highest = max((one.number for one in kept), default=0)
         numbers = range(highest + 1, highest + 1 + scale - len(kept))
         for number in numbers:
@@ -293,7 +294,8 @@ class _Up:
         for name, names in self.names.items():
             if names:
                 condition: Condition = "service_completed_successfully" if name in ending else "service_healthy"
-                self.found.add(Await(name, condition, names, or_running=True), self.started[name])
+                deed = Await(name, condition, names, or_running=True, or_ended=self.options.ended_is_well)
+                self.found.add(deed, self.started[name])
 
     def _orphans(self) -> None:
         self.found.orphans = self.seen.orphans(self.project)

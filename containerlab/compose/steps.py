@@ -90,6 +90,7 @@ class Await:
     names: tuple[str, ...]
     required: bool = True
     or_running: bool = False  # without a health check it is enough to run
+    or_ended: bool = False  # or to have ended well
 
 
 @dataclass(frozen=True)

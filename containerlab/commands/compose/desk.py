@@ -1,0 +1,223 @@
+"""What every verb of ``compose`` works with: the options before the verb, the project, the engine."""
+
+from __future__ import annotations
+
+__all__ = ["Desk", "pass_desk"]
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import click
+
+from containerlab.commands import names
+from containerlab.commands.compose.board import Board
+from containerlab.commands.compose.kept import Shelf
+from containerlab.commands.context import Context
+from containerlab.compose.apply import apply
+from containerlab.compose.config import service_hash
+from containerlab.compose.deeds import Doer, Told
+from containerlab.compose.load import load
+from containerlab.compose.model import Project
+from containerlab.compose.observe import Instance, Observed, observe
+from containerlab.compose.select import select
+from containerlab.compose.steps import Plan
+from containerlab.errors import NotFound, StartFailed, UsageError
+
+
+@dataclass
+class Desk:
+    """``files`` are those of ``-f``; ``body`` a cell's text, which is kept under its name and stands for the file."""
+
+    context: Context
+    files: tuple[str, ...] = ()
+    project_name: str | None = None
+    directory: Path | None = None
+    profiles: tuple[str, ...] = ()
+    env_files: tuple[Path, ...] = ()
+    ansi: str = "auto"
+    parallel: int = 16
+    _warned: set[str] = field(default_factory=set)
+
+    @cached_property
+    def project(self) -> Project:
+        """Read and checked. Raises ComposeError, which names file, line and column."""
+        project = self._load()
+        for warning in project.warnings:
+            self.warn(warning)
+        return project
+
+    @cached_property
+    def known_project(self) -> Project | None:
+        """None where only a name is given (``-p``) and no file is to be found: labels must do then."""
+        named = self.project_name or os.environ.get("COMPOSE_PROJECT_NAME")
+        if named and not self.files and self.context.body is None and not self._has_file():
+            return None
+        return self.project
+
+    @property
+    def name(self) -> str:
+        project = self.known_project
+        return project.name if project else str(self.project_name or os.environ["COMPOSE_PROJECT_NAME"])
+
+    @property
+    def coloured(self) -> bool:
+        if self.ansi != "auto":
+            return self.ansi == "always"
+        return not self.context.notebook and "NO_COLOR" not in os.environ and sys.stdout.isatty()
+
+    def warn(self, text: str) -> None:
+        """Once each."""
+        if text not in self._warned:
+            self._warned.add(text)
+            self.context.output.notice(f"WARNING: {text}")
+
+    def observe(self) -> Observed:
+        return observe(self.context.client, self.name)
+
+    def selected(self, services: Collection[str], *, dependencies: bool = True) -> Project:
+        """The project with the named services alone (all without names) and what they depend on.
+
+        Raises NotFound for a name that no file has.
+        """
+        self.check_names(services)
+        project = select(self.project, list(services)) if services else self.project
+        if dependencies or not services:
+            return project
+        mine = {name: one for name, one in project.services.items() if name in services}
+        rest = {name: one for name, one in project.services.items() if name not in services}
+        return _with(project, services=mine, disabled={**project.disabled, **rest})
+
+    def check_names(self, services: Iterable[str]) -> None:
+        project = self.known_project
+        if project is None:
+            return
+        known = {*project.services, *project.disabled}
+        for name in services:
+            if name not in known:
+                raise NotFound(f"no such service: {name}", hint=names.hint(name, known))
+
+    def containers(
+        self, services: Collection[str] = (), *, everything: bool = True, oneoff: bool = False
+    ) -> list[Instance]:
+        """The project's containers, of the named services alone where some are named. Raises NotFound for a name that
+        nobody knows."""
+        seen = self.observe()
+        known = {one.service for one in seen.instances}
+        if self.known_project is not None:
+            known |= {*self.known_project.services, *self.known_project.disabled}
+        for name in services:
+            if name not in known:
+                raise NotFound(f"no such service: {name}", hint=names.hint(name, known))
+        found = [
+            one
+            for one in seen.instances
+            if (oneoff or not one.oneoff)
+            and (not services or one.service in services)
+            and (everything or one.state in ("running", "paused", "restarting"))
+        ]
+        return sorted(found, key=lambda one: (one.service, one.oneoff, one.number, one.name))
+
+    def one_container(self, service: str, index: int = 0) -> Instance:
+        """A running container of ``service``, the first or that of number ``index``. Raises NotFound."""
+        ones = [one for one in self.containers([service], everything=False) if not index or one.number == index]
+        if not ones:
+            number = f" container #{index}" if index else ""
+            raise NotFound(f'service "{service}" is not running{number}', hint=f"`compose up {service}` starts it.")
+        return ones[0]
+
+    def carry_out(
+        self,
+        plan: Plan,
+        project: Project | None = None,
+        seen: Observed | None = None,
+        *,
+        board: Board | None = None,
+        deadline: float | None = None,
+        on_start: Callable[[str, str, bool], None] | None = None,
+        quiet: frozenset[str] = frozenset(),
+    ) -> Board:
+        """Do the plan's steps, and tell of each; ``quiet`` are words not worth telling."""
+        shown = board or Board()
+        lock = threading.Lock()
+
+        def tell(told: Told) -> None:
+            with lock:
+                shown.hear(told, told.word not in quiet)
+                self.context.output.services(shown)
+
+        for warning in plan.warnings:
+            self.warn(warning)
+        for one in plan.kept:
+            tell(Told("Container", one.name, "Running" if one.state == "running" else "Created", "done", one.service))
+        cancelled = threading.Event()
+        doer = Doer(
+            self.context.client, project or self._stand_in(), seen or Observed(), self.digests(project), tell,
+            cancelled=cancelled, deadline=deadline, on_start=on_start,
+        )  # fmt: skip
+        try:
+            apply(plan, doer.do, parallel=self.parallel, cancelled=cancelled)
+        finally:
+            shown.ended = True
+            self.context.output.services(shown)
+        return shown
+
+    def doer(self, project: Project, seen: Observed) -> Doer:
+        """For a deed of one's own (``run``)."""
+        return Doer(self.context.client, project, seen, self.digests(project), lambda told: None)
+
+    def digests(self, project: Project | None) -> dict[str, str]:
+        return {name: service_hash(project, service) for name, service in project.services.items()} if project else {}
+
+    def tell_orphans(self, ones: Sequence[Instance]) -> None:
+        if ones and os.environ.get("COMPOSE_IGNORE_ORPHANS", "").lower() not in ("1", "true"):
+            listed = " ".join(one.name for one in ones)
+            self.warn(
+                f"Found orphan containers ([{listed}]) for this project. If you removed or renamed this service in "
+                "your compose file, you can run this command with the --remove-orphans flag to clean it up."
+            )
+
+    def _stand_in(self) -> Project:
+        return self.known_project or Project(name=self.name, working_dir=Path.cwd())
+
+    def _has_file(self) -> bool:
+        folder = self.directory or Path.cwd()
+        kin = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+        return "COMPOSE_FILE" in os.environ or any((folder / name).exists() for name in kin)
+
+    def _load(self) -> Project:
+        shelf, body, name = Shelf(Path.cwd()), None, ""
+        if self.context.body is not None:
+            if len(self.files) > 1:
+                raise UsageError("A cell is one file: -f can name it, once.")
+            name = shelf.put(self.files[0] if self.files else None, self.context.body.decode())
+            body = self.context.body.decode()
+        elif self.context.notebook:
+            found = shelf.get(self.files)
+            if found is not None:
+                name, body = found
+        chosen = None if body is not None or not self.files else [Path(word) for word in self.files]
+        return load(
+            chosen, body=body, **({"body_name": name} if body is not None else {}),
+            project_name=self.project_name, project_directory=self.directory, env_files=self.env_files,
+            profiles=self.profiles, environ=os.environ,
+        )  # fmt: skip
+
+
+def _with(project: Project, **changes: Any) -> Project:
+    import msgspec
+
+    return msgspec.structs.replace(project, **changes)
+
+
+def failed(message: str, hint: str = "") -> StartFailed:
+    """An error that ends the command line with 1, as docker compose does."""
+    return StartFailed(message, exit_code=1, hint=hint)
+
+
+pass_desk = click.make_pass_decorator(Desk)

@@ -1,0 +1,91 @@
+"""``compose`` itself: the options before the verb, and which verbs there are."""
+
+from __future__ import annotations
+
+__all__ = ["compose_group"]
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from containerlab.commands import names
+from containerlab.commands.compose import exec, images, lifecycle, logs, look, run, up
+from containerlab.commands.compose.desk import Desk
+from containerlab.commands.context import Context
+from containerlab.commands.result import Lines, Result
+
+SECTIONS = {
+    "Bring it up, take it down": [
+        up.up_command, lifecycle.down_command, up.create_command, lifecycle.start_command, lifecycle.stop_command,
+        lifecycle.restart_command, lifecycle.scale_command, lifecycle.kill_command, lifecycle.rm_command,
+        lifecycle.pause_command, lifecycle.unpause_command,
+    ],
+    "See what it does": [
+        look.ps_command, logs.logs_command, look.top_command, look.port_command, look.events_command,
+        lifecycle.wait_command, look.ls_command,
+    ],
+    "Run something in it": [exec.exec_command, run.run_command],
+    "Files and images": [
+        look.config_command, images.build_command, images.pull_command, images.images_command, look.version_command,
+    ],
+}  # fmt: skip
+ELSEWHERE = {
+    **dict.fromkeys(("attach", "cp", "stats"), "The verb of that name takes a container: `compose ps` has their names."),
+    **dict.fromkeys(("push", "export", "commit"), "The verb of that name does it, an image or container at a time."),
+    "watch": "Files aren't watched here; `compose up --build` builds anew what has changed.",
+    "convert": "It is called config.",
+}
+"""Docker's verbs that aren't here."""
+
+
+class _Group(click.Group):
+    """Verbs by section, and ``did you mean`` for one that doesn't exist."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*self.commands]
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if self.get_command(ctx, args[0]) is None:
+            hint = ELSEWHERE.get(args[0]) or names.hint(args[0], self.commands)
+            raise click.UsageError(" ".join(filter(None, [f"There is no verb 'compose {args[0]}'.", hint])), ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = max(map(len, self.commands))
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([((command.name or "").ljust(width), command.help or "") for command in commands])
+
+
+@click.group(
+    "compose",
+    cls=_Group,
+    help="An application of several containers from one file.",
+    invoke_without_command=True,
+    subcommand_metavar="VERB [ARGS]...",
+)
+@click.option("-f", "--file", "files", multiple=True, metavar="FILE", help="The Compose file; several are merged.")
+@click.option("-p", "--project-name", metavar="NAME", help="The project's name (the folder's).")
+@click.option(
+    "--project-directory", "directory", type=click.Path(path_type=Path), metavar="DIR",
+    help="What relative paths start from (the first file's folder).",
+)  # fmt: skip
+@click.option("--profile", "profiles", multiple=True, metavar="NAME", help="Also the services of this profile.")
+@click.option("--env-file", "env_files", multiple=True, type=click.Path(path_type=Path), help="In place of .env.")
+@click.option("--ansi", type=click.Choice(["auto", "never", "always"]), default="auto", help="Colours: auto, never, always.")
+@click.option("--parallel", type=int, default=16, metavar="N", help="So many things at a time (-1: no limit).")
+@click.pass_context
+def compose_group(click_context: click.Context, /, parallel: int, **said: Any) -> Result:
+    context = click_context.find_object(Context)
+    if context is None:
+        raise TypeError("compose runs within a Context")
+    click_context.obj = Desk(context, parallel=parallel if parallel > 0 else 64, **said)
+    return Lines([] if click_context.invoked_subcommand else click_context.get_help().splitlines())
+
+
+for _commands in SECTIONS.values():
+    for _command in _commands:
+        compose_group.add_command(_command)

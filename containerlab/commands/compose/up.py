@@ -1,0 +1,223 @@
+"""``up`` and ``create``: make what is there what the files say."""
+
+from __future__ import annotations
+
+__all__ = ["Upped", "create_command", "up_command"]
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from containerlab.commands.compose.attached import stay
+from containerlab.commands.compose.desk import Desk, pass_desk
+from containerlab.commands.compose.images import ensure
+from containerlab.commands.compose.look import service_table
+from containerlab.commands.parsing import refused_flag, verb
+from containerlab.commands.result import Lines, Result
+from containerlab.compose.model import Project
+from containerlab.compose.observe import Instance, Observed
+from containerlab.compose.plan import UpOptions, plan_up
+from containerlab.errors import NotFound, UsageError
+
+
+@dataclass
+class Asked:
+    """What was said on the line."""
+
+    services: tuple[str, ...] = ()
+    detach: bool = False
+    build: bool = False
+    no_build: bool = False
+    scale: tuple[str, ...] = ()
+    wait: bool = False
+    wait_timeout: int | None = None
+    force_recreate: bool = False
+    no_recreate: bool = False
+    no_deps: bool = False
+    no_start: bool = False
+    remove_orphans: bool = False
+    abort_on_container_exit: bool = False
+    abort_on_container_failure: bool = False
+    exit_code_from: str | None = None
+    timeout: int | None = None
+    pull: str | None = None
+    renew_anon_volumes: bool = False
+    quiet_pull: bool = False
+    quiet_build: bool = False
+    no_color: bool = False
+    no_log_prefix: bool = False
+    timestamps: bool = False
+    attach: tuple[str, ...] = ()
+    no_attach: tuple[str, ...] = ()
+
+    @property
+    def watched(self) -> bool:
+        """Somebody waits for a container's end, so the output is shown until then."""
+        return bool(self.abort_on_container_exit or self.abort_on_container_failure or self.exit_code_from)
+
+    def check(self) -> None:
+        """Raises UsageError for what doesn't go together, in docker compose's words."""
+        if self.build and self.no_build:
+            raise UsageError("--build and --no-build are incompatible")
+        if self.force_recreate and self.no_recreate:
+            raise UsageError("--force-recreate and --no-recreate are incompatible")
+        if self.no_recreate and self.renew_anon_volumes:
+            raise UsageError("--no-recreate and --renew-anon-volumes are incompatible")
+        if self.wait and self.watched:
+            raise UsageError("--wait cannot be combined with --abort-on-container-exit, --attach or --exit-code-from")
+        if self.detach and (self.watched or self.attach):
+            raise UsageError("--detach cannot be combined with --abort-on-container-exit or --attach")
+        if self.abort_on_container_exit and self.abort_on_container_failure:
+            raise UsageError("--abort-on-container-failure cannot be combined with --abort-on-container-exit")
+        if self.wait_timeout is not None and self.wait_timeout < 0:
+            raise UsageError("--wait-timeout must be a non-negative integer")
+
+    def scales(self, project: Project) -> dict[str, int]:
+        found = {}
+        for word in self.scale:
+            name, _, number = word.partition("=")
+            if not number.isdecimal():
+                raise UsageError(f"invalid --scale option {word!r}. Should be SERVICE=NUM")
+            if name not in project.services:
+                raise NotFound(f"no such service: {name}")
+            found[name] = int(number)
+        return found
+
+    def options(self, project: Project, *, waiting: bool, lenient: bool) -> UpOptions:
+        recreate: Any = "force" if self.force_recreate else "never" if self.no_recreate else "diverged"
+        return UpOptions(
+            targets=frozenset(self.services),
+            recreate=recreate,
+            start=not self.no_start,
+            scale=self.scales(project),
+            renew_volumes=self.renew_anon_volumes,
+            remove_orphans=self.remove_orphans,
+            timeout=self.timeout,
+            wait=waiting,
+            ended_is_well=lenient,
+        )
+
+
+class Upped(Result):
+    """A project that is up: its services as a table, and in a notebook their graph."""
+
+    def __init__(self, project: Project, ones: Sequence[Instance]) -> None:
+        self.project, self.table = project, service_table(ones, empty="No container of this project.")
+        self.ones = list(ones)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"project": self.project.name, **self.table.to_dict()}
+
+    def __iter__(self) -> Any:
+        return iter(self.table)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __str__(self) -> str:
+        return ""
+
+    def calm(self) -> str:
+        return self.table.calm()
+
+    def figure(self) -> Any:
+        """The graph of services, networks and volumes. Needs matplotlib."""
+        from containerlab.commands.compose.graph import draw
+
+        return draw(self.project, self.ones)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return dict(self.figure()._repr_mimebundle_(include, exclude))
+
+
+def up(desk: Desk, asked: Asked) -> Result:
+    """Images first, then the plan. Attached unless ``-d``; in a notebook it returns once all are up.
+
+    Raises ComposeError, NotFound, StartFailed for what doesn't come up.
+    """
+    asked.check()
+    project = desk.selected(asked.services, dependencies=not asked.no_deps)
+    if not project.services:
+        raise NotFound("no service selected")
+    images = ensure(
+        desk, project, build_all=asked.build, no_build=asked.no_build, policy=asked.pull or "",
+        quiet=asked.quiet_pull or asked.quiet_build,
+    )  # fmt: skip
+    seen = desk.observe()
+    seen = Observed(seen.instances, seen.networks, seen.volumes, images)
+    notebook = desk.context.notebook
+    attached = not (asked.detach or asked.wait or asked.no_start) and (asked.watched or not notebook)
+    waiting = asked.wait or (notebook and not asked.detach and not attached and not asked.no_start)
+    options = asked.options(project, waiting=waiting, lenient=waiting and not asked.wait)
+    plan = plan_up(project, seen, desk.digests(project), options)
+    if not asked.remove_orphans:
+        desk.tell_orphans(plan.orphans)
+    if attached:
+        return stay(desk, project, seen, plan, asked)
+    deadline = time.monotonic() + asked.wait_timeout if asked.wait and asked.wait_timeout else None
+    desk.carry_out(plan, project, seen, deadline=deadline)
+    if not notebook:
+        return Lines([])
+    return Upped(project, [one for one in desk.containers() if one.service in project.services])
+
+
+_SECONDS = click.option("-t", "--timeout", type=int, metavar="SECONDS", help="Wait this long for what has to stop.")
+
+
+def _making(command: Any) -> Any:
+    """The options that ``up`` and ``create`` share."""
+    for option in reversed(
+        (
+            click.option("--build", is_flag=True, help="Build images before."),
+            click.option("--no-build", is_flag=True, help="Build nothing, even where an image is missing."),
+            click.option(
+                "--pull", type=click.Choice(["always", "missing", "never", "policy"]), help="Fetch images first."
+            ),
+            click.option("--scale", multiple=True, metavar="SERVICE=N", help="So many containers of this service."),
+            click.option("--force-recreate", is_flag=True, help="Make containers anew that haven't changed."),
+            click.option("--no-recreate", is_flag=True, help="Leave containers as they are, changed or not."),
+            click.option("--remove-orphans", is_flag=True, help="Remove containers that no file speaks of."),
+            click.option("--quiet-pull", is_flag=True, help="Pull without progress."),
+            click.option("--quiet-build", is_flag=True, help="Build without showing the steps."),
+            click.option("-y", "--yes", is_flag=True, hidden=True, expose_value=False),
+            click.argument("services", nargs=-1, metavar="[SERVICE...]"),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@verb("up", help="Create and start what the file says; only what has changed is made anew.")
+@click.option("-d", "--detach", is_flag=True, help="Run them in the background.")
+@click.option("--wait", is_flag=True, help="Return once all are running or healthy; implies -d.")
+@click.option("--wait-timeout", type=int, metavar="SECONDS", help="The longest to wait.")
+@click.option("--no-deps", is_flag=True, help="Only the named services, not what they depend on.")
+@click.option("--no-start", is_flag=True, help="Create, and don't start.")
+@click.option("--abort-on-container-exit", is_flag=True, help="Stop all as soon as one has ended.")
+@click.option("--abort-on-container-failure", is_flag=True, help="Stop all as soon as one has failed.")
+@click.option("--exit-code-from", metavar="SERVICE", help="End with this service's exit code, all stopped.")
+@_SECONDS
+@click.option("-V", "--renew-anon-volumes", is_flag=True, help="Anonymous volumes are new, not the former ones.")
+@click.option("--attach", multiple=True, metavar="SERVICE", help="Show the output of these alone.")
+@click.option("--no-attach", multiple=True, metavar="SERVICE", help="Don't show the output of these.")
+@click.option("--no-color", is_flag=True, help="No colours.")
+@click.option("--no-log-prefix", is_flag=True, help="No names before the lines.")
+@click.option("--timestamps", is_flag=True, help="Put the time before each line.")
+@refused_flag("-w", "--watch", why="files aren't watched; `up --build` builds anew what has changed")
+@refused_flag("--menu", why="there are no shortcuts here")
+@refused_flag("--always-recreate-deps", why="name the services and use --force-recreate")
+@refused_flag("--attach-dependencies", why="without names all services are shown")
+@_making
+@pass_desk
+def up_command(desk: Desk, /, **said: Any) -> Result:
+    return up(desk, Asked(**{**said, "pull": None if said["pull"] == "policy" else said["pull"]}))
+
+
+@verb("create", help="Create the containers of services, and don't start them.")
+@_making
+@pass_desk
+def create_command(desk: Desk, /, **said: Any) -> Result:
+    return up(desk, Asked(**{**said, "pull": None if said["pull"] == "policy" else said["pull"]}, no_start=True))
