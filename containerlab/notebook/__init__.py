@@ -20,7 +20,8 @@ def load(shell: Any) -> None:
 def unload(shell: Any) -> None:
     """Take both away again."""
     magics = shell.magics_manager.magics
-    for kind, name in (("line", "container"), ("line", "check"), ("cell", "container"), ("cell", "dockerfile")):
+    ours = ("container", "check", "dockerfile", "compose")
+    for kind, name in ((kind, name) for kind in ("line", "cell") for name in ours):
         magics[kind].pop(name, None)
     matchers = shell.Completer.custom_matchers
     matchers[:] = [matcher for matcher in matchers if getattr(matcher, "matcher_identifier", "") != IDENTIFIER]

@@ -19,13 +19,15 @@ import requests
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 
 from containerlab.commands import names, registry
+from containerlab.commands.compose.group import compose_group, rest_after_options
+from containerlab.commands.compose.names import file_names, service_names
 from containerlab.errors import ContainerlabError
 from containerlab.lab.exercises import exercises
 from containerlab.notebook.dockerfile import dockerfile_command
 
 IDENTIFIER = "containerlab"
 
-_LINE = re.compile(r"^\s*(?:[^%=]+=\s*)?%{1,2}(container|dockerfile|check)\s+(.*)$", re.DOTALL)
+_LINE = re.compile(r"^\s*(?:[^%=]+=\s*)?%{1,2}(container|dockerfile|compose|check)\s+(.*)$", re.DOTALL)
 _RUNNING = ("running", "paused", "restarting")
 # The states in which a verb has something to do with a container; where none is in one of them, all are offered.
 _STATES: dict[str, tuple[str, ...]] = {
@@ -62,8 +64,13 @@ def complete(before: str, connect: Callable[[], Any]) -> tuple[str, list[str]] |
     if line.group(1) == "check":
         return word, [] if words else _starting(word, [*exercises()])
     command: click.Command | None = dockerfile_command
-    if line.group(1) == "container":
+    if line.group(1) in ("container", "compose"):
         command = registry.tree
+        if line.group(1) == "compose":
+            rest = rest_after_options(words)
+            if rest is None or (not rest and word.startswith("-")):
+                return word, _starting(word, _candidates(compose_group, words, word, connect))
+            command, words = compose_group, rest
         while isinstance(command, click.Group):
             if not words:
                 return word, _starting(word, [*command.commands])
@@ -134,6 +141,10 @@ def _waiting(text: str, options: dict[str, click.Option]) -> click.Option | None
 
 
 def _values(option: click.Option, connect: Callable[[], Any]) -> list[str]:
+    if option.name in ("exit_code_from", "attach", "no_attach"):
+        return service_names()
+    if option.name == "files":
+        return file_names()
     if option.name in _OF_CONTAINERS:
         return _names("", "containers", connect)
     if isinstance(option.type, click.Choice):
@@ -142,6 +153,8 @@ def _values(option: click.Option, connect: Callable[[], Any]) -> list[str]:
 
 
 def _names(verb: str, argument: str, connect: Callable[[], Any]) -> list[str]:
+    if argument in ("service", "services"):
+        return service_names()
     wants_images = argument in ("image", "images", "repository", "source")
     wants_containers = argument in ("container", "containers")
     if argument == "names":

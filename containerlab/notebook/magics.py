@@ -12,6 +12,7 @@ from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, 
 
 from containerlab.commands import registry
 from containerlab.commands.build import Built
+from containerlab.commands.compose.group import compose_group, verb_after
 from containerlab.commands.context import Context
 from containerlab.commands.result import Finished, Result
 from containerlab.errors import UsageError
@@ -20,7 +21,7 @@ from containerlab.notebook.live import show_live
 from containerlab.notebook.output import CellOutput
 
 _TAKES_A_BODY = ("run", "exec", "start", "attach", "build")
-_STARTS = ("run", "start", "exec", "build", "compare")
+_STARTS = ("run", "start", "exec", "build", "compare", "up")
 _LAST_SEMICOLON = re.compile(r"(?<!\\);\s*$")
 
 
@@ -67,6 +68,17 @@ class ContainerMagics(Magics):  # type: ignore[misc]
         words, quiet = _words(line)
         return self._run(["check", *words], None, quiet, prog="%container")
 
+    @no_var_expand  # type: ignore[untyped-decorator]
+    @line_cell_magic  # type: ignore[untyped-decorator]
+    def compose(self, line: str, cell: str | None = None) -> Result | None:
+        """``%%compose [-f NAME] up``: the cell's body is the Compose file, and is kept under its name; ``%compose ps``
+        and the other verbs act on the last one. Of ``exec`` and ``run`` the body is the program's standard input."""
+        words, quiet = _words(line)
+        if cell is not None and not words:
+            raise UsageError("%%compose needs a verb.", hint="%%compose up brings up what the cell's text says.")
+        body = None if cell is None else cell.encode()
+        return self._run(words or ["--help"], body, quiet, prog="%compose", command=compose_group)
+
     def _run(
         self, words: list[str], body: bytes | None, quiet: bool, *, prog: str, command: Command = registry.tree
     ) -> Result:
@@ -75,7 +87,8 @@ class ContainerMagics(Magics):  # type: ignore[misc]
         try:
             result = registry.invoke(words, context, prog=prog, command=command)
         except KeyboardInterrupt:
-            raise Interrupted(prog == "%%dockerfile" or registry.verb_of(words) in _STARTS) from None
+            verb = verb_after(words) if prog == "%compose" else registry.verb_of(words)
+            raise Interrupted(prog == "%%dockerfile" or verb in _STARTS) from None
         finally:
             output.flush()
         if quiet or _told_already(result, output):

@@ -9,8 +9,10 @@ import sys
 from typing import TextIO
 
 from containerlab.commands.build_steps import BuildLog
+from containerlab.commands.compose.board import Board
 from containerlab.commands.transfer_log import TransferLog
 from containerlab.notebook.progress import Progress
+from containerlab.notebook.services import ServicesProgress
 from containerlab.notebook.transfers import TransferProgress
 
 
@@ -26,6 +28,7 @@ class CellOutput:
         self._last: TextIO | None = None
         self.progress = Progress()
         self.transfers = TransferProgress()
+        self._boards: dict[int, ServicesProgress] = {}
 
     def stdout(self, data: bytes) -> None:
         self._write(sys.stdout, self._decoders[1].decode(data))
@@ -41,6 +44,9 @@ class CellOutput:
 
     def transfer(self, log: TransferLog) -> None:
         self.transfers.follow(log)
+
+    def services(self, board: Board) -> None:
+        self._boards.setdefault(id(board), ServicesProgress()).watch(board)
 
     def flush(self) -> None:
         """Write what is left of characters that were cut off."""

@@ -10,6 +10,7 @@ import docker
 import pytest
 
 from containerlab.commands.build_steps import BuildLog
+from containerlab.commands.compose.board import Board
 from containerlab.commands.context import Context
 from containerlab.commands.registry import invoke
 from containerlab.commands.transfer_log import TransferLog
@@ -42,6 +43,9 @@ class Kept:
 
     def step(self, log: BuildLog) -> None:
         self.log = log
+
+    def services(self, board: Board) -> None:
+        self.notices += board.untold()
 
 
 @pytest.fixture

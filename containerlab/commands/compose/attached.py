@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from containerlab.commands.compose.desk import Desk
 from containerlab.commands.compose.follow import Printer, Streams, unix
 from containerlab.commands.result import Lines, Result
-from containerlab.compose.ending import plan_stop
 from containerlab.compose.model import Project
 from containerlab.compose.observe import Observed
 from containerlab.compose.steps import Create, Plan, Recreate, Start
@@ -135,13 +134,7 @@ class _Stay:
 
     def _stop(self) -> None:
         """All of this ``up``'s services, dependents first; a second interrupt kills what is left."""
-        ones = [one for one in self._desk.containers() if one.service in self._project.services]
         try:
-            self._desk.carry_out(plan_stop(self._project, ones, self._asked.timeout), self._project)
-        except KeyboardInterrupt:
-            for one in self._desk.containers(everything=False):
-                if one.service in self._project.services:
-                    self._desk.context.client.api.kill(one.id)
-            raise
+            self._desk.stop(self._project, self._asked.timeout)
         finally:
             self._streams.closed.set()

@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import click
+import msgspec
 
 from containerlab.commands import names
 from containerlab.commands.compose.board import Board
@@ -22,12 +22,13 @@ from containerlab.commands.context import Context
 from containerlab.compose.apply import apply
 from containerlab.compose.config import service_hash
 from containerlab.compose.deeds import Doer, Told
+from containerlab.compose.ending import plan_stop
 from containerlab.compose.load import load
 from containerlab.compose.model import Project
 from containerlab.compose.observe import Instance, Observed, observe
 from containerlab.compose.select import select
 from containerlab.compose.steps import Plan
-from containerlab.errors import NotFound, StartFailed, UsageError
+from containerlab.errors import NotFound, UsageError
 
 
 @dataclass
@@ -42,6 +43,7 @@ class Desk:
     env_files: tuple[Path, ...] = ()
     ansi: str = "auto"
     parallel: int = 16
+    body_is_input: bool = False  # of ``exec`` and ``run``, whose program reads it
     _warned: set[str] = field(default_factory=set)
 
     @cached_property
@@ -56,7 +58,7 @@ class Desk:
     def known_project(self) -> Project | None:
         """None where only a name is given (``-p``) and no file is to be found: labels must do then."""
         named = self.project_name or os.environ.get("COMPOSE_PROJECT_NAME")
-        if named and not self.files and self.context.body is None and not self._has_file():
+        if named and not self.files and self._body is None and not self._has_file():
             return None
         return self.project
 
@@ -91,7 +93,7 @@ class Desk:
             return project
         mine = {name: one for name, one in project.services.items() if name in services}
         rest = {name: one for name, one in project.services.items() if name not in services}
-        return _with(project, services=mine, disabled={**project.disabled, **rest})
+        return msgspec.structs.replace(project, services=mine, disabled={**project.disabled, **rest})
 
     def check_names(self, services: Iterable[str]) -> None:
         project = self.known_project
@@ -167,6 +169,17 @@ class Desk:
             self.context.output.services(shown)
         return shown
 
+    def stop(self, project: Project, timeout: int | None) -> None:
+        """Stop the services of ``project``, dependents first; an interrupt kills what is left."""
+        ones = [one for one in self.containers() if one.service in project.services]
+        try:
+            self.carry_out(plan_stop(project, ones, timeout), project)
+        except KeyboardInterrupt:
+            for one in self.containers(everything=False):
+                if one.service in project.services:
+                    self.context.client.api.kill(one.id)
+            raise
+
     def doer(self, project: Project, seen: Observed) -> Doer:
         """For a deed of one's own (``run``)."""
         return Doer(self.context.client, project, seen, self.digests(project), lambda told: None)
@@ -182,21 +195,27 @@ class Desk:
                 "your compose file, you can run this command with the --remove-orphans flag to clean it up."
             )
 
+    @property
+    def _body(self) -> bytes | None:
+        return None if self.body_is_input else self.context.body
+
     def _stand_in(self) -> Project:
         return self.known_project or Project(name=self.name, working_dir=Path.cwd())
 
     def _has_file(self) -> bool:
         folder = self.directory or Path.cwd()
+        if self.context.notebook and Shelf(Path.cwd()).get(()) is not None:
+            return True
         kin = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
         return "COMPOSE_FILE" in os.environ or any((folder / name).exists() for name in kin)
 
     def _load(self) -> Project:
         shelf, body, name = Shelf(Path.cwd()), None, ""
-        if self.context.body is not None:
+        if self._body is not None:
             if len(self.files) > 1:
                 raise UsageError("A cell is one file: -f can name it, once.")
-            name = shelf.put(self.files[0] if self.files else None, self.context.body.decode())
-            body = self.context.body.decode()
+            body = self._body.decode()
+            name = shelf.put(self.files[0] if self.files else None, body)
         elif self.context.notebook:
             found = shelf.get(self.files)
             if found is not None:
@@ -207,17 +226,6 @@ class Desk:
             project_name=self.project_name, project_directory=self.directory, env_files=self.env_files,
             profiles=self.profiles, environ=os.environ,
         )  # fmt: skip
-
-
-def _with(project: Project, **changes: Any) -> Project:
-    import msgspec
-
-    return msgspec.structs.replace(project, **changes)
-
-
-def failed(message: str, hint: str = "") -> StartFailed:
-    """An error that ends the command line with 1, as docker compose does."""
-    return StartFailed(message, exit_code=1, hint=hint)
 
 
 pass_desk = click.make_pass_decorator(Desk)

@@ -50,6 +50,7 @@ def exec_command(
     privileged: bool,
     raising: bool,
 ) -> Result:
+    desk.body_is_input = True
     one = desk.one_container(service, index)
     context = desk.context
     return execute(

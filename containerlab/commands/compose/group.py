@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-__all__ = ["compose_group"]
+__all__ = ["compose_group", "rest_after_options", "verb_after"]
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from containerlab.commands import names
-from containerlab.commands.compose import exec, images, lifecycle, logs, look, run, up
-from containerlab.commands.compose.desk import Desk
 from containerlab.commands.context import Context
 from containerlab.commands.result import Lines, Result
 
-SECTIONS = {
-    "Bring it up, take it down": [
-        up.up_command, lifecycle.down_command, up.create_command, lifecycle.start_command, lifecycle.stop_command,
-        lifecycle.restart_command, lifecycle.scale_command, lifecycle.kill_command, lifecycle.rm_command,
-        lifecycle.pause_command, lifecycle.unpause_command,
-    ],
-    "See what it does": [
-        look.ps_command, logs.logs_command, look.top_command, look.port_command, look.events_command,
-        lifecycle.wait_command, look.ls_command,
-    ],
-    "Run something in it": [exec.exec_command, run.run_command],
-    "Files and images": [
-        look.config_command, images.build_command, images.pull_command, images.images_command, look.version_command,
-    ],
-}  # fmt: skip
 ELSEWHERE = {
-    **dict.fromkeys(("attach", "cp", "stats"), "The verb of that name takes a container: `compose ps` has their names."),
+    **dict.fromkeys(
+        ("attach", "cp", "stats"), "The verb of that name takes a container: `compose ps` has their names."
+    ),
     **dict.fromkeys(("push", "export", "commit"), "The verb of that name does it, an image or container at a time."),
     "watch": "Files aren't watched here; `compose up --build` builds anew what has changed.",
     "convert": "It is called config.",
@@ -39,8 +25,25 @@ ELSEWHERE = {
 """Docker's verbs that aren't here."""
 
 
+def _sections() -> dict[str, list[click.Command]]:
+    from containerlab.commands.compose.verbs import SECTIONS
+
+    return SECTIONS
+
+
 class _Group(click.Group):
-    """Verbs by section, and ``did you mean`` for one that doesn't exist."""
+    """Verbs by section, and ``did you mean`` for one that doesn't exist.
+
+    They are imported when the first is asked for: what reads YAML and makes plans is no load for ``run``.
+    """
+
+    @property
+    def commands(self) -> dict[str, click.Command]:
+        return {command.name or "": command for commands in _sections().values() for command in commands}
+
+    @commands.setter
+    def commands(self, value: object) -> None:
+        """click's own start with none."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*self.commands]
@@ -55,7 +58,7 @@ class _Group(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         width = max(map(len, self.commands))
-        for title, commands in SECTIONS.items():
+        for title, commands in _sections().items():
             with formatter.section(title):
                 formatter.write_dl([((command.name or "").ljust(width), command.help or "") for command in commands])
 
@@ -75,10 +78,14 @@ class _Group(click.Group):
 )  # fmt: skip
 @click.option("--profile", "profiles", multiple=True, metavar="NAME", help="Also the services of this profile.")
 @click.option("--env-file", "env_files", multiple=True, type=click.Path(path_type=Path), help="In place of .env.")
-@click.option("--ansi", type=click.Choice(["auto", "never", "always"]), default="auto", help="Colours: auto, never, always.")
+@click.option(
+    "--ansi", type=click.Choice(["auto", "never", "always"]), default="auto", help="Colours: auto, never, always."
+)
 @click.option("--parallel", type=int, default=16, metavar="N", help="So many things at a time (-1: no limit).")
 @click.pass_context
 def compose_group(click_context: click.Context, /, parallel: int, **said: Any) -> Result:
+    from containerlab.commands.compose.desk import Desk
+
     context = click_context.find_object(Context)
     if context is None:
         raise TypeError("compose runs within a Context")
@@ -86,6 +93,21 @@ def compose_group(click_context: click.Context, /, parallel: int, **said: Any) -
     return Lines([] if click_context.invoked_subcommand else click_context.get_help().splitlines())
 
 
-for _commands in SECTIONS.values():
-    for _command in _commands:
-        compose_group.add_command(_command)
+def rest_after_options(words: Sequence[str]) -> list[str] | None:
+    """The words from the verb on; None while an option still waits for its value."""
+    takes_value = {
+        name for option in compose_group.params for name in option.opts if not getattr(option, "is_flag", True)
+    }
+    rest = list(words)
+    while rest and rest[0].startswith("-"):
+        option = rest.pop(0)
+        if option in takes_value:
+            if not rest:
+                return None
+            rest.pop(0)
+    return rest
+
+
+def verb_after(words: Sequence[str]) -> str:
+    """The verb of a line of ``%compose``."""
+    return (rest_after_options(words) or [""])[0]

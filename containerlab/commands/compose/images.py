@@ -49,10 +49,8 @@ def ensure(
         found = _identifier(desk, image)
         if service.build is not None and not no_build and (build_all or found is None or chosen == "build"):
             _build(desk, project, service, quiet=quiet)
-        elif (
-            chosen == "always"
-            and service.build is None
-            or (found is None and service.build is None and chosen != "never")
+        elif (chosen == "always" and service.build is None) or (
+            found is None and service.build is None and chosen != "never"
         ):
             _pull(desk, service, image, quiet=quiet)
         done[image] = _identifier(desk, image) or _refuse(desk, image)
@@ -223,6 +221,10 @@ def _ago(moment: str) -> str:
     return formats.ago(formats.parse_time(moment.replace("Z", "+00:00"))) if moment else "N/A"
 
 
+def _ago_calm(moment: str) -> str:
+    return formats.ago_calm(formats.parse_time(moment.replace("Z", "+00:00"))) if moment else "N/A"
+
+
 @verb("images", help="List the images that the project's containers were made from.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="table, or json.")
 @click.option("-q", "--quiet", is_flag=True, help="Only ids.")
@@ -240,6 +242,6 @@ def images_command(desk: Desk, services: tuple[str, ...], form: str, quiet: bool
         Column("container", "CONTAINER"), Column("repository", "REPOSITORY"), Column("tag", "TAG"),
         Column("platform", "PLATFORM"), Column("id", "IMAGE ID", text=formats.short_id),
         Column("size", "SIZE", text=formats.size, number=True),
-        Column("created", "CREATED", text=_ago, calm=lambda moment: formats.ago_calm(formats.parse_time(moment)) if moment else "N/A"),
+        Column("created", "CREATED", text=_ago, calm=_ago_calm),
     ]  # fmt: skip
     return Table(columns, rows, empty="No container of this project.")

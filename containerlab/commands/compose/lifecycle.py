@@ -45,7 +45,9 @@ def _told(desk: Desk, board: Board) -> Result:
 
 @verb("down", help="Stop and remove the project's containers and networks; data in volumes stays without -v.")
 @click.option("-v", "--volumes", is_flag=True, help="Also the volumes: their data is gone.")
-@click.option("--rmi", type=click.Choice(["local", "all"]), help="Also images: all, or those without a name of their own.")
+@click.option(
+    "--rmi", type=click.Choice(["local", "all"]), help="Also images: all, or those without a name of their own."
+)
 @click.option("--remove-orphans", is_flag=True, help="Also containers that no file speaks of.")
 @_SECONDS
 @_SERVICES
@@ -119,7 +121,9 @@ def restart_command(desk: Desk, services: tuple[str, ...], no_deps: bool, timeou
 
 
 def _ended(one: Instance) -> Instance:
-    return Instance(one.id, one.name, one.service, one.number, state="exited", depends_on=one.depends_on, entry=one.entry)
+    return Instance(
+        one.id, one.name, one.service, one.number, state="exited", depends_on=one.depends_on, entry=one.entry
+    )
 
 
 def _above(desk: Desk, one: Instance) -> Sequence[str]:
@@ -218,9 +222,7 @@ def scale_command(desk: Desk, scales: tuple[str, ...], no_deps: bool) -> Result:
     return up(desk, Asked(services=services, scale=scales, detach=True, no_deps=no_deps, no_recreate=True))
 
 
-def _each(
-    desk: Desk, ones: Sequence[Instance], words: tuple[str, str], act: Callable[[Instance], object]
-) -> Board:
+def _each(desk: Desk, ones: Sequence[Instance], words: tuple[str, str], act: Callable[[Instance], object]) -> Board:
     """The same to every one, told like the steps of a plan."""
     board = Board()
     for one in ones:

@@ -263,7 +263,9 @@ def config_command(
 
 @verb("version", help="Which Compose this is.")
 @click.option("--short", is_flag=True, help="The number alone.")
-@click.option("-f", "--format", "form", type=click.Choice(["pretty", "json"]), default="pretty", help="pretty, or json.")
+@click.option(
+    "-f", "--format", "form", type=click.Choice(["pretty", "json"]), default="pretty", help="pretty, or json."
+)
 @pass_desk
 def version_command(desk: Desk, short: bool, form: str) -> Result:
     if form == "json":

@@ -66,11 +66,14 @@ _KEEPS_PORTS = "service_ports"
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @pass_desk
 def run_command(desk: Desk, /, service: str, command: tuple[str, ...], **said: Any) -> Result:
+    desk.body_is_input = True
     project = desk.selected([service])
     seen = _prepared(desk, project, service, said)
     own = _changed(desk, project.services[service], command, said)
     what = shlex.join(["compose", "run", service, *command])
-    check_input(desk.context, "compose run", service, interactive=said["interactive"], tty=own.tty, detach=said["detach"])
+    check_input(
+        desk.context, "compose run", service, interactive=said["interactive"], tty=own.tty, detach=said["detach"]
+    )
     slug = secrets.token_hex(32)
     name = said["name"] or f"{project.name}-{service}-run-{slug[:12]}"
     more = {**pairs(said["label"], "--label", bare=True), labels.ONEOFF: "True", labels.SLUG: slug}
@@ -100,7 +103,9 @@ def _prepared(desk: Desk, project: Project, service: str, said: dict[str, Any]) 
     if said["no_deps"]:
         around = {service: around[service]}
     ground = msgspec.structs.replace(
-        project, services=around, disabled={**project.disabled, **{k: v for k, v in project.services.items() if k not in around}}
+        project,
+        services=around,
+        disabled={**project.disabled, **{k: v for k, v in project.services.items() if k not in around}},
     )
     here = Observed([one for one in seen.instances if one.service != service], seen.networks, seen.volumes, images)
     options = UpOptions(remove_orphans=said["remove_orphans"])
@@ -137,8 +142,8 @@ def _changed(desk: Desk, service: Service, command: tuple[str, ...], said: dict[
 
 
 def _mute(desk: Desk) -> bool:
-    """A cell has no input for it; the body of ``%%compose`` is the file."""
-    return desk.context.notebook or desk.context.stdin_fd is None
+    """Nothing is there for it to read."""
+    return desk.context.body is None and (desk.context.notebook or desk.context.stdin_fd is None)
 
 
 def _published(words: tuple[str, ...]) -> list[Port]:

@@ -158,7 +158,12 @@ def up(desk: Desk, asked: Asked) -> Result:
     if attached:
         return stay(desk, project, seen, plan, asked)
     deadline = time.monotonic() + asked.wait_timeout if asked.wait and asked.wait_timeout else None
-    desk.carry_out(plan, project, seen, deadline=deadline)
+    try:
+        desk.carry_out(plan, project, seen, deadline=deadline)
+    except KeyboardInterrupt:
+        if notebook:
+            desk.stop(project, asked.timeout)
+        raise
     if not notebook:
         return Lines([])
     return Upped(project, [one for one in desk.containers() if one.service in project.services])
