@@ -335,6 +335,7 @@ class Doer:
                 pause = min(_LONGEST_PAUSE, pause * 1.5)
         except StartFailed as error:
             if deed.required:
+                self._tell(Told("Container", waiting[0], "Error", "error", deed.service))
                 raise
             words = f'Skipped: optional dependency "{deed.service}" failed to start'
             self._tell(Told("Container", waiting[0], f"{words}: {error.message}", "warning", deed.service))

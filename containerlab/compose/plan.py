@@ -292,7 +292,7 @@ class _Up:
             if dependency.condition == "service_completed_successfully"
         }
         for name, names in self.names.items():
-            if names:
+            if names and (name, "service_healthy", True) not in self.awaited:
                 condition: Condition = "service_completed_successfully" if name in ending else "service_healthy"
                 deed = Await(name, condition, names, or_running=True, or_ended=self.options.ended_is_well)
                 self.found.add(deed, self.started[name])

@@ -17,6 +17,7 @@ _STEP = 2.2
 _WIDTH = 1.76
 _HEIGHT = 1.15
 _BAR = 0.34
+_ROW = 0.6
 _CONDITIONS = {
     "service_started": ("solid", "once it is started"),
     "service_healthy": ((0, (5, 2)), "once it is healthy"),
@@ -42,30 +43,29 @@ class ServiceNode:
 def services_graph(project: str, nodes: Sequence[ServiceNode]) -> Figure:
     """Services side by side, each to the left of what it needs; networks as bars above, volumes below."""
     nodes = _in_order(nodes)
-    networks = list(dict.fromkeys(network for node in nodes for network in node.networks))
-    volumes = list(dict.fromkeys(volume for node in nodes for volume in node.volumes))
+    networks = _bars(nodes, [node.networks for node in nodes])
+    volumes = _bars(nodes, [node.volumes for node in nodes])
     spans = [
         abs(_at(nodes, other) - at) for at, node in enumerate(nodes) for other, _ in node.needs if _has(nodes, other)
     ]
-    depth = 0.42 + 0.22 * max(spans, default=0) if spans else 0.1
-    floor = -(depth + 0.45) if volumes else -depth
-    top = _HEIGHT + 0.55 + 0.62 * len(networks)
-    columns = max(len(nodes), len(volumes), 2)
-    legend = 0.42 if spans else 0.0
-    bottom = floor - (0.75 if volumes else 0.1) - legend
+    floor = -(0.3 + 0.3 * max(spans, default=0)) if spans else -0.25
+    top = _HEIGHT + 0.5 + _ROW * (1 + max((bar.row for bar in networks), default=-1))
+    bottom = floor - _ROW * (1 + max((bar.row for bar in volumes), default=-1)) - (0.5 if spans else 0.1)
+    columns = max(len(nodes), 2)
     figure = canvas(_STEP * columns * 0.86 + 0.3, (top - bottom) * 0.86 + 0.2)
     axes = bare_axes(figure, (0.01, 0.01, 0.98, 0.98))
-    tips = _draw_networks(axes, nodes, networks)
+    tips = _draw_bars(axes, nodes, networks, "network", "green", _HEIGHT, _HEIGHT + 0.4)
+    tips |= _draw_bars(axes, nodes, volumes, "volume", "orange", 0.0, floor)
     tips |= _draw_services(axes, nodes)
     _draw_needs(axes, nodes)
-    tips |= _draw_volumes(axes, nodes, volumes, floor)
     if spans:
         _draw_legend(axes, nodes, bottom + 0.12)
     axes.set_xlim(-0.1, _STEP * columns)
     axes.set_ylim(bottom, top)
+    names = [[bar.name for bar in bars] for bars in (networks, volumes)]
     return Figure(
         title=f"The services of {project}",
-        summary=_sentence(nodes, networks, volumes),
+        summary=_sentence(nodes, *names),
         canvas=figure,
         table=_table(nodes),
         tips=tips,
@@ -129,26 +129,59 @@ def _draw_services(axes: Axes, nodes: Sequence[ServiceNode]) -> dict[str, str]:
     return tips
 
 
-def _draw_networks(axes: Axes, nodes: Sequence[ServiceNode], networks: Sequence[str]) -> dict[str, str]:
-    """A bar over all services that are on it, and a line down to each."""
+@dataclass(frozen=True)
+class _Bar:
+    """A network or volume: the places of the services that use it, and the row in which it has room."""
+
+    name: str
+    members: tuple[int, ...]
+    row: int
+
+
+def _bars(nodes: Sequence[ServiceNode], used: Sequence[Sequence[str]]) -> list[_Bar]:
+    """The shortest nearest to the services; two in one row where neither is above the other."""
+    members: dict[str, list[int]] = {}
+    for at, names in enumerate(used):
+        for name in names:
+            members.setdefault(name, []).append(at)
+    rows: list[list[tuple[int, int]]] = []
+    found = []
+    for name, places in sorted(members.items(), key=lambda item: (item[1][-1] - item[1][0], item[1], item[0])):
+        first, last = places[0], places[-1]
+        row = next(
+            (at for at, taken in enumerate(rows) if all(last < left or first > right for left, right in taken)),
+            len(rows),
+        )
+        if row == len(rows):
+            rows.append([])
+        rows[row].append((first, last))
+        found.append(_Bar(name, tuple(places), row))
+    return found
+
+
+def _draw_bars(
+    axes: Axes, nodes: Sequence[ServiceNode], bars: Sequence[_Bar], kind: str, hue: str, edge: float, first: float
+) -> dict[str, str]:
+    """Bars over all services that use each, and a line to each of them from ``edge``, theirs."""
     tips = {}
-    for row, network in enumerate(networks):
-        members = [at for at, node in enumerate(nodes) if network in node.networks]
-        y = _HEIGHT + 0.5 + 0.62 * row
-        # Beside each other, so that a service's line to a high bar doesn't hide behind the one to a low bar.
-        for at in members:
-            own = [name for name in networks if name in nodes[at].networks]
-            x = _middle(at) + (own.index(network) - (len(own) - 1) / 2) * 0.32
-            axes.plot([x, x], [_HEIGHT + (0.09 if nodes[at].count > 1 else 0), y], color=ink("green"), linewidth=2)
-            axes.plot([x], [y], marker="o", markersize=5, color=ink("green"))
-        left, right = min(members) * _STEP, max(members) * _STEP + _WIDTH
-        box(axes, left, y, right - left, _BAR, "green", gid=f"network-{row}", hatch=True)
-        words = _cut(f"network {network}", int((right - left) * 11))
+    up = first > edge
+    for number, bar in enumerate(bars):
+        bottom = first + _ROW * bar.row if up else first - _ROW * bar.row - _BAR
+        end = bottom if up else bottom + _BAR
+        for at in bar.members:
+            # Beside each other, so that a line to a far bar doesn't hide behind the one to a near bar.
+            own = [other.name for other in bars if at in other.members]
+            x = _middle(at) + (own.index(bar.name) - (len(own) - 1) / 2) * 0.3 + (0 if up else -0.5)
+            axes.plot([x, x], [edge + (0.09 if up and nodes[at].count > 1 else 0), end], color=ink(hue), linewidth=2)
+            axes.plot([x], [end], marker="o", markersize=5, color=ink(hue))
+        left, right = bar.members[0] * _STEP, bar.members[-1] * _STEP + _WIDTH
+        box(axes, left, bottom, right - left, _BAR, hue, gid=f"{kind}-{number}", hatch=True)
         axes.text(
-            (left + right) / 2, y + _BAR / 2, words, fontsize=9.5, color=ink("text"), ha="center", va="center",
+            (left + right) / 2, bottom + _BAR / 2, _cut(f"{kind} {bar.name}", int((right - left) * 11)), fontsize=9.5,
+            color=ink("text"), ha="center", va="center",
             bbox={"boxstyle": "round,pad=0.18", "facecolor": ink("paper"), "edgecolor": "none"},
         )  # fmt: skip
-        tips[f"network-{row}"] = f"network {network}: {', '.join(nodes[at].name for at in members)}"
+        tips[f"{kind}-{number}"] = f"{kind} {bar.name}: {', '.join(nodes[at].name for at in bar.members)}"
     return tips
 
 
@@ -170,22 +203,6 @@ def _draw_needs(axes: Axes, nodes: Sequence[ServiceNode]) -> None:
             )  # fmt: skip
 
 
-def _draw_volumes(axes: Axes, nodes: Sequence[ServiceNode], volumes: Sequence[str], floor: float) -> dict[str, str]:
-    """Each below the first service that uses it, or in the next place that is free."""
-    tips, taken = {}, set[int]()
-    for row, volume in enumerate(volumes):
-        members = [at for at, node in enumerate(nodes) if volume in node.volumes]
-        place = next(at for at in [*members, *range(len(nodes) + len(volumes))] if at not in taken)
-        taken.add(place)
-        left = place * _STEP
-        box(axes, left + 0.1, floor - 0.5, _WIDTH - 0.2, 0.5, "orange", gid=f"volume-{row}")
-        label(axes, left + _WIDTH / 2, floor - 0.25, _cut(f"volume {volume}", 22), size=9.5)
-        for at in members:
-            axes.plot([_middle(at) - 0.55, left + _WIDTH / 2 - 0.55], [0, floor], color=ink("orange"), linewidth=1.8)
-        tips[f"volume-{row}"] = f"volume {volume}: {', '.join(nodes[at].name for at in members)}"
-    return tips
-
-
 def _draw_legend(axes: Axes, nodes: Sequence[ServiceNode], y: float) -> None:
     used = dict.fromkeys(condition for node in nodes for other, condition in node.needs if _has(nodes, other))
     x = 0.0
@@ -193,7 +210,7 @@ def _draw_legend(axes: Axes, nodes: Sequence[ServiceNode], y: float) -> None:
         style, words = _CONDITIONS.get(condition, ("solid", condition))
         axes.plot([x, x + 0.45], [y, y], color=ink("purple"), linewidth=1.6, linestyle=style)
         label(axes, x + 0.52, y, f"starts {words}", size=8.5, tone="soft", ha="left")
-        x += 2.35
+        x += 0.85 + 0.083 * len(words) + 0.5
 
 
 def _sentence(nodes: Sequence[ServiceNode], networks: Sequence[str], volumes: Sequence[str]) -> str:

@@ -88,11 +88,12 @@ class Desk:
         Raises NotFound for a name that no file has.
         """
         self.check_names(services)
-        project = select(self.project, list(services)) if services else self.project
-        if dependencies or not services:
-            return project
-        mine = {name: one for name, one in project.services.items() if name in services}
-        rest = {name: one for name, one in project.services.items() if name not in services}
+        if not services:
+            return self.project
+        project = select(self.project, list(services))
+        mine = {name: one for name, one in project.services.items() if dependencies or name in services}
+        rest = {name: one for name, one in {**self.project.services, **project.services}.items() if name not in mine}
+        # What isn't asked for is still the project's, and no orphan.
         return msgspec.structs.replace(project, services=mine, disabled={**project.disabled, **rest})
 
     def check_names(self, services: Iterable[str]) -> None:
