@@ -133,7 +133,7 @@ class ComposeError(InvalidParameter):
         self.file, self.line, self.column, self.path, self.source = file, line, column, path, source
 
     def __str__(self) -> str:
-        message = f"{self.path}: {self.message}" if self.path else self.message
+        message = self.message if self.path in self.message else f"{self.path}: {self.message}"
         return _placed(self.file, self.line, self.column, message, self.source, self.hint)
 
 

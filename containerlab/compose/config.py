@@ -23,6 +23,7 @@ from containerlab.compose.nodes import Fields, Items, Node, kind
 _NANOSECONDS = ((3600 * 10**9, "h"), (60 * 10**9, "m"), (10**9, "s"), (10**6, "ms"), (10**3, "µs"), (1, "ns"))
 _TIMES = ("interval", "timeout", "start_period", "start_interval", "stop_grace_period")
 _SIZES = ("mem_limit", "mem_reservation", "memswap_limit", "shm_size", "memory")
+_HEALTH = ("test", "timeout", "interval", "retries", "start_period", "start_interval", "disable")
 # What says how to write or count a service, and not what its containers are.
 _NOT_HASHED = ("name", "build", "pull_policy", "scale", "depends_on", "profiles", "attach")
 
@@ -45,7 +46,12 @@ def as_yaml(project: model.Project) -> str:
 
 
 def as_json(project: model.Project) -> str:
-    return json.dumps(_escaped(canonical(project)), indent=2, ensure_ascii=False) + "\n"
+    """As docker compose prints it: a command and an entrypoint that aren't said are null there."""
+    data = canonical(project)
+    data["services"] = {
+        name: {"command": None, "entrypoint": None, **service} for name, service in data["services"].items()
+    }
+    return json.dumps(_escaped(data), indent=2, ensure_ascii=False) + "\n"
 
 
 def raw(name: str, tree: Fields) -> str:
@@ -112,8 +118,8 @@ def _service(service: model.Service) -> dict[str, Any]:
     found = _plain(service)
     found.pop("name", None)
     found.pop("scale", None)
-    found["command"] = found.get("command")
-    found["entrypoint"] = found.get("entrypoint")
+    if service.healthcheck:
+        found["healthcheck"] = {name: found["healthcheck"][name] for name in _HEALTH if name in found["healthcheck"]}
     if service.ports:
         found["ports"] = [_port(port) for port in service.ports]
     if service.volumes:
@@ -135,25 +141,37 @@ def _service(service: model.Service) -> dict[str, Any]:
         if uses:
             found[name] = [_blob_use(use) for use in uses]
     _deploy(service, found)
-    return dict(sorted(found.items()))
+    return dict(sorted(found.items(), key=lambda field: (field[0] != "profiles", field[0])))
 
 
 def _deploy(service: model.Service, found: dict[str, Any]) -> None:
+    """``deploy`` as it was said; what it implies for the service isn't said twice."""
     deploy = service.deploy
+    if service.scale != 1 and (deploy is None or deploy.replicas is None):
+        found["scale"] = service.scale
     if deploy is None:
-        if service.scale != 1:
-            found["scale"] = service.scale
         return
     plain = _plain(deploy)
     resources = {name: plain.pop(name) for name in ("limits", "reservations") if name in plain}
-    plain["resources"] = resources
-    found["deploy"] = {key: value for key, value in plain.items() if value}
-    if deploy.replicas is not None:
-        found["deploy"]["replicas"] = deploy.replicas
+    for said in resources.values():
+        if "cpus" in said:
+            said["cpus"] = f"{said['cpus']:g}"
+    implied = {
+        "cpus": deploy.limits.cpus,
+        "mem_limit": deploy.limits.memory,
+        "mem_reservation": deploy.reservations.memory,
+        "pids_limit": deploy.limits.pids,
+        "restart": deploy.restart_policy.restart() if deploy.restart_policy else None,
+    }
+    for name, value in implied.items():
+        if value is not None and getattr(service, name) == value:
+            found.pop(name, None)
+    found["deploy"] = {**plain, "resources": resources} if resources else plain
 
 
 def _port(port: model.Port) -> dict[str, Any]:
-    return {"mode": port.mode, **_plain(port), "target": port.target, "protocol": port.protocol}
+    names = ("name", "mode", "host_ip", "target", "published", "protocol", "app_protocol")
+    return {name: getattr(port, name) for name in names if getattr(port, name)}
 
 
 def _mount(mount: model.Mount) -> dict[str, Any]:

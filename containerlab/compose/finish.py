@@ -21,7 +21,6 @@ _T = TypeVar("_T")
 Faults = dict[str, ComposeError]
 _NAME = re.compile(r"[a-zA-Z0-9._-]{1,200}")
 _NAMESPACES = ("network_mode", "ipc", "pid", "uts")
-_RESTARTS = {"none": "no", "on-failure": "on-failure", "any": "always"}
 
 
 def finished(tree: Fields) -> None:
@@ -181,10 +180,8 @@ def _deployed(name: str, values: dict[str, Any], node: Fields) -> None:
         raise node.key(where.partition(".")[0]).error(
             "must be greater than or equal to 0", path=f"services.{name}.{where}"
         )
-    policy = deploy.restart_policy
-    if policy and "restart" not in values:
-        count = f":{policy.max_attempts}" if policy.max_attempts and policy.condition == "on-failure" else ""
-        values["restart"] = _RESTARTS[policy.condition] + count
+    if deploy.restart_policy:
+        values.setdefault("restart", deploy.restart_policy.restart())
 
 
 def places_of(tree: Fields) -> dict[str, Place]:

@@ -149,6 +149,12 @@ class RestartPolicy(_Part, frozen=True, kw_only=True):
     condition: Literal["none", "on-failure", "any"] = "any"
     max_attempts: int | None = None
 
+    def restart(self) -> str:
+        """The same as Docker's word."""
+        if self.condition == "on-failure":
+            return f"on-failure:{self.max_attempts}" if self.max_attempts else "on-failure"
+        return "no" if self.condition == "none" else "always"
+
 
 class Deploy(_Part, frozen=True, kw_only=True):
     """The part of ``deploy`` that one host can carry out."""

@@ -186,7 +186,8 @@ def table(readers: Mapping[str, Reader], refused: Mapping[str, str] | None = Non
                 if not (isinstance(entry, Scalar) and kind(entry) is None):
                     found[name] = readers[name](entry)
             elif refused and name in refused:
-                raise fields.key(name).error(f"{name} is not supported: {refused[name]}")
+                place = fields.key(name)
+                raise place.error(f"{place.path} is not supported: {refused[name]}")
             elif not name.startswith("x-"):
                 raise _unknown(fields, name, readers, refused or {})
         return found

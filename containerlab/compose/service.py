@@ -152,7 +152,9 @@ def _build(node: Node) -> model.Build:
     fields = fields_of(node)
     context = fields.entries.get("context")
     if isinstance(context, Scalar) and not context.text.startswith("/"):
-        raise context.place.error("build.context is not supported: a context is a folder of this host, not an address")
+        raise context.place.error(
+            f"{context.text} is not supported: a context is a folder of this host, not an address"
+        )
     found: dict[str, Any] = _read_build(node)
     if found.get("dockerfile") and found.get("dockerfile_inline"):
         raise fields.key("dockerfile_inline").error("declares mutualy exclusive dockerfile and dockerfile_inline")
@@ -304,6 +306,7 @@ def _external_link(node: Node) -> model.ExternalLink:
 
 def _volumes_from(node: Node) -> model.VolumesFrom:
     text = string(node)
+    text = text.removeprefix("service:")  # as docker-compose 1 prints it
     container = text.startswith("container:")
     name, _, mode = text.removeprefix("container:").partition(":")
     if not name or mode not in ("", "ro", "rw"):

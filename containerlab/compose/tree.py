@@ -83,9 +83,20 @@ def assemble(files: Sequence[File], scope: Scope, including: tuple[Path, ...] = 
             own = long_forms(given.without(["include", "version"]), scope.folder)
             own = _with_included(own, given.entries.get("include"), scope, chain)
             tree = merge(tree, _Extending(file, own, scope).document())
-    settled = settle(tree)
-    assert isinstance(settled, Fields)
-    return settled
+    return _with_contexts(fields_of(settle(tree)), scope.folder)
+
+
+def _with_contexts(tree: Fields, folder: Folder) -> Fields:
+    """A build that names no context has the folder of its project."""
+    services = tree.entries.get("services")
+    if not isinstance(services, Fields):
+        return tree
+    for name, service in services.entries.items():
+        build = service.entries.get("build") if isinstance(service, Fields) else None
+        if isinstance(service, Fields) and isinstance(build, Fields) and "context" not in build.entries:
+            context = Scalar(str(folder.path), build.place)
+            services = services.with_(name, service.with_("build", build.with_("context", context)))
+    return tree.with_("services", services)
 
 
 def _names(node: Node) -> tuple[str, ...]:
