@@ -8,7 +8,7 @@ __all__ = ["check", "dependencies"]
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from containerlab.compose.model import Project, Service
+from containerlab.compose.model import BlobUse, Project, Service
 from containerlab.compose.nodes import Place, Source, near
 from containerlab.errors import ComposeError
 
@@ -33,14 +33,18 @@ def _problems(project: Project, service: Service) -> Iterator[tuple[str, str, st
     name = service.name
     if service.build is None and not service.image:
         yield "", f'service "{name}" has neither an image nor a build context specified', ""
-    yield from _undefined(name, "networks", "network", service.networks, project.networks)
-    named = {mount.source for mount in service.volumes if mount.type == "volume" and mount.source}
-    yield from _undefined(name, "volumes", "volume", sorted(named), project.volumes)
-    yield from _undefined(name, "secrets", "secret", (use.source for use in service.secrets), project.secrets)
-    yield from _undefined(name, "configs", "config", (use.source for use in service.configs), project.configs)
+    used = [(f".networks.{other}", other) for other in service.networks]
+    yield from _undefined(name, "network", used, project.networks)
+    mounts = enumerate(service.volumes)
+    used = [
+        (f".volumes[{number}]", mount.source) for number, mount in mounts if mount.type == "volume" and mount.source
+    ]
+    yield from _undefined(name, "volume", used, project.volumes)
+    yield from _undefined(name, "secret", _uses(".secrets", service.secrets), project.secrets)
+    yield from _undefined(name, "config", _uses(".configs", service.configs), project.configs)
     if service.build is not None:
-        used = (use.source for use in service.build.secrets)
-        yield from _undefined(name, "build.secrets", "build secret", used, project.secrets)
+        used = _uses(".build.secrets", service.build.secrets)
+        yield from _undefined(name, "build secret", used, project.secrets)
         if service.platform and service.build.platforms and service.platform not in service.build.platforms:
             yield ".build.platforms", f'service.build.platforms MUST include service.platform "{service.platform}"', ""
     if service.scale > 1 and service.container_name:
@@ -49,12 +53,16 @@ def _problems(project: Project, service: Service) -> Iterator[tuple[str, str, st
     yield from _mounted_twice(service)
 
 
+def _uses(path: str, uses: Iterable[BlobUse]) -> list[tuple[str, str]]:
+    return [(f"{path}[{number}]", use.source) for number, use in enumerate(uses)]
+
+
 def _undefined(
-    name: str, part: str, what: str, used: Iterable[str], known: Mapping[str, object]
+    name: str, what: str, used: Iterable[tuple[str, str]], known: Mapping[str, object]
 ) -> Iterator[tuple[str, str, str]]:
-    for other in used:
+    for path, other in used:
         if other not in known:
-            yield f".{part}", f'service "{name}" refers to undefined {what} {other}', near(other, known)
+            yield path, f'service "{name}" refers to undefined {what} {other}', near(other, known)
 
 
 def _mounted_twice(service: Service) -> Iterator[tuple[str, str, str]]:
@@ -86,17 +94,28 @@ def dependencies(project: Project) -> None:
 
 
 def _missing(project: Project, service: Service, other: str) -> ComposeError:
-    path = f"services.{service.name}.depends_on"
-    place = _place(project, f"{path}.{other}")
+    said = next(path for path in _sayings(service, other) if f"services.{service.name}{path}" in project.places)
+    path = f"services.{service.name}{said}"
     hint = near(other, project.services)
     if other in project.disabled:
         profiles = ", ".join(project.disabled[other].profiles)
         hint = f'Service "{other}" has the profiles {profiles}, none of which is active.'
     sentence = f'service "{service.name}" depends on undefined service "{other}"'
-    if service.network_mode == f"service:{other}":
+    if said == ".network_mode":
         sentence = f"service \"{other}\" not found for network_mode 'service:{other}'"
-        place, path = _place(project, f"services.{service.name}.network_mode"), f"services.{service.name}.network_mode"
-    return place.error(sentence, hint=hint, path=path)
+    return project.places[path].error(sentence, hint=hint, path=path.removesuffix(f".{other}"))
+
+
+def _sayings(service: Service, other: str) -> Iterator[str]:
+    """Where a service may say that it depends on another, the likeliest first."""
+    yield f".depends_on.{other}"
+    for namespace in ("network_mode", "ipc", "pid", "uts"):
+        if getattr(service, namespace) == f"service:{other}":
+            yield f".{namespace}"
+    if other in service.links:
+        yield ".links"
+    yield ".volumes_from"
+    yield ""
 
 
 def _search(start: str, project: Project, seen: set[str]) -> None:

@@ -18,7 +18,7 @@ import msgspec
 import yaml
 
 from containerlab.compose import model
-from containerlab.compose.nodes import Fields, Items, Node, kind
+from containerlab.compose.nodes import Fields, Items, Node, Place, Scalar, Source, kind
 
 _NANOSECONDS = ((3600 * 10**9, "h"), (60 * 10**9, "m"), (10**9, "s"), (10**6, "ms"), (10**3, "µs"), (1, "ns"))
 _TIMES = ("interval", "timeout", "start_period", "start_interval", "stop_grace_period")
@@ -262,12 +262,12 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-_AMBIGUOUS = ("y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", "")
+_YAML_1_1 = ("y", "n", "yes", "no", "on", "off")  # booleans for readers of the older YAML
+_NOWHERE = Place(Source(""))
 
 
 def _string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    number = text.replace(".", "", 1).replace("_", "").lstrip("+-").isdigit() or text[:2].lower() in ("0x", "0o", "0b")
-    if text.lower() in _AMBIGUOUS or number:
+    if text.lower() in _YAML_1_1 or kind(Scalar(text, _NOWHERE, plain=True)) != text:
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"')
     block = "\n" in text and not any(line.endswith(" ") for line in text.split("\n"))
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if block else None)

@@ -77,7 +77,9 @@ def parse(text: str, name: str) -> list[Fields]:
 def _syntax_error(error: yaml.MarkedYAMLError, source: Source) -> ComposeError:
     mark = error.problem_mark or error.context_mark
     place = Place(source, mark.line + 1, mark.column + 1) if mark else Place(source, 1, 1)
-    line = source.lines[place.line - 1] if place.line <= len(source.lines) else ""
+    if place.line > len(source.lines):  # the end of a text without a line end
+        place = Place(source, len(source.lines), len(source.lines[-1]) + 1)
+    line = source.lines[place.line - 1]
     hint = "YAML is indented by spaces, not by tabs." if "\t" in line[: place.column] else ""
     context = f" {error.context}" if error.context else ""
     return place.error(f"yaml: {error.problem or 'not a YAML file'}{context}", hint=hint)

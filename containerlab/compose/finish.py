@@ -6,7 +6,6 @@ __all__ = ["Faults", "blobs", "finished", "networks", "places_of", "services", "
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,15 +38,14 @@ def section(tree: Fields, name: str) -> Fields:
     """One part of the top level, its names checked."""
     node = tree.entries.get(name)
     fields = fields_of(node) if node is not None else Fields({}, {}, tree.place)
-    entries = {key: entry for key, entry in fields.entries.items() if not key.startswith("x-")}
-    for key in entries:
+    for key in fields.entries:
         if not _NAME.fullmatch(key):
             raise fields.key(key).error(
                 f"{name} additional properties '{key}' not allowed",
                 hint="A name has letters, digits, '.', '_' and '-'.",
                 path=name,
             )
-    return replace(fields, entries=entries)
+    return fields
 
 
 def _each(tree: Fields, name: str, project: str, read: Callable[[str, Node, str], _T]) -> dict[str, _T]:

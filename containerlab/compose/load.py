@@ -80,7 +80,7 @@ def load_tree(
 def _tree(found: discovery.Found, name: str, *, interpolated: bool) -> tuple[Fields, list[str]]:
     variables = Variables({**found.environment, "COMPOSE_PROJECT_NAME": name})
     home = found.environment.get("HOME", "")
-    scope = Scope(Folder(found.directory, home), variables, list(found.warnings), interpolated)
+    scope = Scope(Folder(found.directory, home, interpolated), variables, list(found.warnings), interpolated)
     tree = assemble(found.files, scope)
     if not tree.entries:
         raise ComposeError("empty compose file", file=found.files[0].name, line=1)

@@ -17,10 +17,15 @@ from containerlab.compose.nodes import Fields, Items, Node, Place, Scalar, descr
 
 @dataclass(frozen=True)
 class Folder:
-    """What relative paths of a file start from, and ``~``."""
+    """What relative paths of a file start from, and ``~``. Where values aren't ``filled``, one that still has
+    variables in it keeps its short form."""
 
     path: Path
     home: str = ""
+    filled: bool = True
+
+    def leaves(self, node: Node) -> bool:
+        return not self.filled and isinstance(node, Scalar) and "$" in node.text
 
     def absolute(self, text: str) -> str:
         """An absolute path without ``.`` and ``..``; links are not followed."""
@@ -52,7 +57,7 @@ def long_forms(document: Fields, folder: Folder) -> Fields:
 
 
 def _shaped(node: Node, shape: Shape, folder: Folder) -> Node:
-    if node.mark == "reset" or (isinstance(node, Scalar) and kind(node) is None):
+    if node.mark == "reset" or folder.leaves(node) or (isinstance(node, Scalar) and kind(node) is None):
         return node
     return replace(shape(node, folder), mark=node.mark)
 
@@ -156,7 +161,7 @@ def _ports(node: Node, folder: Folder) -> Node:
         raise node.place.error(f"must be a list, not {describe(node)}")
     found: list[Node] = []
     for item in node.items:
-        if isinstance(item, Fields) or item.mark == "reset":
+        if isinstance(item, Fields) or item.mark == "reset" or folder.leaves(item):
             found.append(item)
             continue
         try:
