@@ -17,6 +17,7 @@ from containerlab.build.digests import FileDigests, Known
 from containerlab.build.dockerfile.parser import MAX_BYTES
 from containerlab.build.dockerignore import Dockerignore
 from containerlab.build.glob import compile_pattern, has_wildcard, unescape
+from containerlab.build.ingredients import MOST_FILES, Listing, printable
 from containerlab.build.tree import Entry, OutsideContext, Tree, not_found, refuse_outside
 from containerlab.errors import InvalidParameter, NotFound
 from containerlab.images import extract, trees
@@ -40,6 +41,7 @@ class Context:
         self._tree = Tree(root_fd, is_root=is_root)
         self._ignore = NOTHING
         self._digests: dict[tuple[str, Dockerignore], str] = {}
+        self._listings: dict[tuple[str, Dockerignore], Listing] = {}
         self._walks: dict[tuple[str, Dockerignore], list[Entry]] = {}
         self._known = Known()
         self._given: bytes | None = None
@@ -101,6 +103,11 @@ class Context:
     def hides_files(self) -> bool:
         """Is there anything that ``.dockerignore`` may leave out?"""
         return not self._ignore.is_empty
+
+    @property
+    def place(self) -> str:
+        """Where on this host a folder lies; empty for a context that came as a tar."""
+        return str(self._path.resolve()) if self._path is not None else ""
 
     # -- digests that are known from before -------------------------------------------------------------
 
@@ -249,16 +256,25 @@ class Context:
             known = self._digests[entry.path, without] = self._hash(entry, without)
         return known
 
+    def listing(self, entry: Entry, without: Dockerignore = NOTHING) -> Listing | None:
+        """What ``digest`` was made of, path by path; None where it wasn't asked for, or there are too many."""
+        return self._listings.get((entry.path, without))
+
     def _hash(self, entry: Entry, without: Dockerignore) -> str:
+        listing: Listing = {}
         if not entry.is_directory:
-            return "file:" + hashlib.sha256(self._line(entry, b"")).hexdigest()
+            self._listings[entry.path, without] = listing
+            return "file:" + hashlib.sha256(self._line(entry, b"", listing)).hexdigest()
         summary = hashlib.sha256(self._owner(entry))
         prefix = len(entry.path) + 1 if entry.path else 0
-        for each in self.walk(entry, without):
-            summary.update(self._line(each, os.fsencode(each.path[prefix:])))
+        below = self.walk(entry, without)
+        for each in below:
+            summary.update(self._line(each, os.fsencode(each.path[prefix:]), listing))
+        if len(below) <= MOST_FILES:
+            self._listings[entry.path, without] = listing
         return "dir:" + summary.hexdigest()
 
-    def _line(self, entry: Entry, name: bytes) -> bytes:
+    def _line(self, entry: Entry, name: bytes, listing: Listing) -> bytes:
         content = b""
         if entry.is_link:
             content = os.fsencode(self.link_target(entry))
@@ -266,7 +282,10 @@ class Context:
             content = self._content(entry)
         elif not entry.is_directory:
             content = b"%d" % entry.status.st_rdev
-        return b"%o %s%s\0%s\0" % (entry.status.st_mode, self._owner(entry), name, content)
+        mode = entry.status.st_mode
+        told = content if entry.is_regular else hashlib.sha256(content).digest()
+        listing[printable(entry.path)] = (mode, told[:8])
+        return b"%o %s%s\0%s\0" % (mode, self._owner(entry), name, content)
 
     def _owner(self, entry: Entry) -> bytes:
         """A copy from a root keeps its owners; what comes from a context belongs to nobody."""

@@ -11,6 +11,8 @@ import contextlib
 import os
 import re
 import secrets
+import sqlite3
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -19,8 +21,9 @@ from containerlab.build.cache import BuildCache
 from containerlab.build.cache_mounts import CacheMounts
 from containerlab.build.context import Context
 from containerlab.build.digests import ContentDigests, FileDigests
-from containerlab.build.dockerfile import Dockerfile, parse
-from containerlab.build.graph import Graph, Node
+from containerlab.build.dockerfile import Dockerfile, Instruction, parse
+from containerlab.build.graph import Graph, Node, described
+from containerlab.build.last_builds import LastBuild, LastBuilds
 from containerlab.build.lint import Finding, image_variables, lint, refuse_errors, told
 from containerlab.build.messages import Emit, Messages
 from containerlab.build.network import Join
@@ -62,6 +65,7 @@ class Builder:
         self.cache = BuildCache(database, images)
         self.mounts = CacheMounts(store_folder / "build-cache")
         self.files, self.contents = FileDigests(database), ContentDigests(database)
+        self.last = LastBuilds(database)
         self.folder = store_folder / "builds"
         self.seccomp_cache = store_folder / "seccomp"
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -90,7 +94,8 @@ class Builder:
         tags = [Reference.parse(tag) for tag in options.tags]
         dockerfile, findings = await self._read(context, options)
         refuse_errors(dockerfile, findings)
-        work = _Build(self, context, options, emit, dockerfile, fetch)
+        last = self.last.open(_known_as(tags, context, options))
+        work = _Build(self, context, options, emit, dockerfile, fetch, last)
         await in_thread(lambda: context.recall(self.files))
         shown = [finding for finding in findings if finding.level != "hint"]
         if shown:
@@ -101,7 +106,7 @@ class Builder:
             work.messages.failed(error)
             raise
         finally:
-            await in_thread(lambda: self._settle(context))
+            await in_thread(lambda: self._settle(context, last))
 
     async def check(self, context: Context, options: BuildOptions) -> dict[str, object]:
         """What the lint finds in the context's Dockerfile, hints included (docs/interfaces.md); nothing is built.
@@ -116,10 +121,11 @@ class Builder:
         variables = image_variables(self.images)
         return dockerfile, await in_thread(lambda: lint(dockerfile, variables, target=options.target))
 
-    def _settle(self, context: Context) -> None:
-        """What is kept of a build beside its image."""
-        with contextlib.suppress(OSError):
+    def _settle(self, context: Context, last: LastBuild) -> None:
+        """What is kept of a build beside its image; without room on the disk the next one is slower, not wrong."""
+        with contextlib.suppress(OSError, sqlite3.OperationalError):
             context.remember(self.files)
+            last.save()
         self.cache.collect()
 
 
@@ -134,11 +140,13 @@ class _Build:
         emit: Emit,
         dockerfile: Dockerfile,
         fetch: Callable[[str, Emit], Awaitable[None]] | None,
+        last: LastBuild,
     ) -> None:
         self._builder, self._options, self._dockerfile = builder, options, dockerfile
         self.messages = Messages(emit, quiet=options.quiet)
         self._bring: Fetch | None = None if fetch is None else (lambda name: fetch(name, self.messages.pulling))
         self._id = secrets.token_hex(32)
+        self._began = time.monotonic()
         self._folder = builder.folder / self._id
         self._global_args = self._read_global_args()
         self._graph = Graph(dockerfile, self._global_args, host_network=options.network_mode == "host")
@@ -160,9 +168,11 @@ class _Build:
             context=ContextOrigin(context),
             slots=asyncio.Semaphore(os.cpu_count() or 1),
             epoch=_epoch(options, self._global_args),
+            last=last,
             image=self._image,
             origin=self._origin,
             base=self._base,
+            label=lambda index: self._graph.nodes[index].label,
         )
 
     async def run(self, tags: list[Reference]) -> Image:
@@ -212,7 +222,8 @@ class _Build:
     # -- stages -------------------------------------------------------------------------------------------
 
     async def _all_stages(self) -> StageState:
-        progress = Progress(self.messages, "", 0, self._total)
+        self.messages.stages(described(self._graph, self._needed, self._target))
+        progress = Progress(self.messages, "", 0, self._total, self._began)
         for arg in self._dockerfile.global_args:
             with progress.step(arg, arg.original):
                 pass
@@ -253,7 +264,7 @@ class _Build:
         else:
             messages = Messages(self._turns.emitter(position), quiet=self._options.quiet)
             before = len(self._dockerfile.global_args) + sum(map(_steps, self._needed[:position]))
-        progress = Progress(messages, node.label, before, self._total)
+        progress = Progress(messages, node.label, before, self._total, self._began)
         labels = self._options.labels if node is self._target else {}
         try:
             state = await StageRun(self._shop, node, messages, progress).run(labels)
@@ -279,9 +290,9 @@ class _Build:
             task = self._images[name] = asyncio.ensure_future(bring)
         return await asyncio.shield(task)
 
-    async def _origin(self, instruction: object, name: str, before: int) -> LayerOrigin:
-        """The root of an earlier stage, or of an image, for ``--from``."""
-        node = self._graph.source(instruction, name, before)  # type: ignore[arg-type]
+    async def _origin(self, instruction: Instruction, name: str, before: int) -> tuple[LayerOrigin, Node | None]:
+        """The root of an earlier stage (and which one), or of an image, for ``--from``."""
+        node = self._graph.source(instruction, name, before)
         if node is not None:
             chain_id = (await asyncio.shield(self._stage(node))).chain_id
         else:
@@ -289,7 +300,7 @@ class _Build:
             chain_id = image.chain_id if image is not None else None
             if chain_id is not None:
                 self._builder.images.layers.pin(chain_id, self._id)
-        return LayerOrigin(self._builder.images.layers, self._builder.contents, chain_id)
+        return LayerOrigin(self._builder.images.layers, self._builder.contents, chain_id), node
 
     # -- the end ------------------------------------------------------------------------------------------
 
@@ -304,6 +315,13 @@ class _Build:
             if str(tag) not in [str(known) for known in image.tags]:
                 images.tag(image.id, tag)
         return images.get(image.id)
+
+
+def _known_as(tags: list[Reference], context: Context, options: BuildOptions) -> list[str]:
+    """What a build goes by when it is compared with the one before: its names without tags, else where it lies."""
+    if tags:
+        return sorted({f"name:{tag.familiar_name()}" for tag in tags})
+    return [f"folder:{context.place}:{options.dockerfile}"] if context.place else []
 
 
 def _steps(node: Node) -> int:

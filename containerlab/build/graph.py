@@ -16,7 +16,7 @@ from containerlab.build.options import check_platform
 from containerlab.build.refused import refuse_unsupported
 from containerlab.errors import DockerfileError, InvalidParameter
 
-__all__ = ["Graph", "Node", "names_of"]
+__all__ = ["Graph", "Node", "described", "names_of"]
 
 _NUMBER = re.compile(r"[0-9]{1,6}\Z")
 
@@ -125,6 +125,25 @@ class Graph:
             if isinstance(error, DockerfileError):
                 raise
             raise from_.node.error(error.message, hint=error.hint) from None
+
+
+def described(graph: Graph, needed: list[Node], target: Node) -> list[dict[str, object]]:
+    """The whole graph for who draws it; ``base`` is an image's name, or empty where the stage starts from another.
+
+    ``needs`` are the labels of the stages that it starts from or copies from.
+    """
+    return [
+        {
+            "stage": node.label,
+            "line": node.stage.from_.line,
+            "base": node.image if node.base is None else "",
+            "starts_from": graph.nodes[node.base].label if node.base is not None else "",
+            "copies_from": sorted(graph.nodes[index].label for index in node.needs if index != node.base),
+            "needed": node in needed,
+            "target": node is target,
+        }
+        for node in graph.nodes
+    ]
 
 
 def names_of(instruction: Instruction) -> list[str]:

@@ -52,6 +52,10 @@ class Messages:
         """What the lint found, for our own front ends alone."""
         self._emit({"containerlab": {"lint": record}})
 
+    def stages(self, record: list[dict[str, object]]) -> None:
+        """The stages as a graph, for our own front ends alone."""
+        self._emit({"containerlab": {"stages": record}})
+
     def built(self, image_id: str, tags: list[str], unused_args: list[str]) -> None:
         """The end of a build that went well."""
         if unused_args:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from containerlab.build.context import NOTHING, Context
 from containerlab.build.digests import ContentDigests
 from containerlab.build.dockerignore import Dockerignore
+from containerlab.build.ingredients import Listing
 from containerlab.build.tree import Entry
 from containerlab.images import LayerStore
 
@@ -34,10 +35,11 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One thing found: its name in the destination, and the digest over what is copied of it."""
+    """One thing found: its name in the destination, the digest over what is copied of it, and its files if known."""
 
     name: str
     digest: str
+    listing: Listing | None = None
 
 
 class Origin:
@@ -102,7 +104,11 @@ class LayerOrigin(Origin):
 
 def _search(context: Context, selection: Selection) -> list[Found]:
     rules = selection.rules()
-    return [Found(name, context.digest(entry, rules)) for name, entry in entries(context, selection, rules)]
+    found = []
+    for name, entry in entries(context, selection, rules):
+        digest = context.digest(entry, rules)
+        found.append(Found(name, digest, context.listing(entry, rules)))
+    return found
 
 
 def entries(context: Context, selection: Selection, rules: Dockerignore) -> list[tuple[str, Entry]]:

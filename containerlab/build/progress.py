@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from containerlab.build.dockerfile import Instruction
 from containerlab.build.messages import Messages
@@ -18,23 +18,35 @@ __all__ = ["Outcome", "Progress"]
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of a step; ``layer`` is the chain ID that the stage has afterwards, ``size`` the new layer's bytes."""
+    """What came of a step: ``layer`` is the chain ID of the layer that it made, or None, ``size`` that layer's bytes.
+
+    ``why`` says what it isn't cached for, where an earlier build is known.
+    """
 
     cached: bool = False
     layer: str | None = None
     size: int = 0
+    why: list[str] = field(default_factory=list)
 
 
 class Progress:
-    """Counts the steps of one stage, which begin after number ``before`` of the build's ``total``."""
+    """Counts the steps of one stage, which begin after number ``before`` of the build's ``total``.
 
-    def __init__(self, messages: Messages, stage: str, before: int, total: int) -> None:
-        self._messages, self._stage, self._total = messages, stage, total
+    ``epoch`` is the build's beginning, by the monotonic clock.
+    """
+
+    def __init__(self, messages: Messages, stage: str, before: int, total: int, epoch: float) -> None:
+        self._messages, self._stage, self._total, self._epoch = messages, stage, total, epoch
         self._number = before
+        self._missed: Callable[[], None] = lambda: None
 
     @contextmanager
-    def step(self, instruction: Instruction | None, text: str, *, counts: bool = True) -> Iterator[Outcome]:
+    def step(
+        self, instruction: Instruction | None, text: str, *, counts: bool = True, reads: Sequence[str] = ()
+    ) -> Iterator[Outcome]:
         """One step, from its line to its record; ``counts`` is false for a trigger of FROM's.
+
+        ``reads`` are the stages that it starts from or copies from.
 
         The kernel's own refusals inside become BuildFailed with the instruction's line, a full disk StorageFull.
         """
@@ -42,17 +54,32 @@ class Progress:
         self._messages.line(f"Step {self._number}/{self._total} : {'' if counts else 'ONBUILD '}{text}")
         started = time.monotonic()
         outcome = Outcome()
-        self._record(instruction, text, started, outcome, "start")
+
+        def record(status: str) -> None:
+            self._record(instruction, text, started, outcome, status, reads)
+
+        record("start")
+        self._missed = lambda: record("start")
         try:
             with _refusals_told(instruction, text):
                 yield outcome
         except BaseException:
-            self._record(instruction, text, started, outcome, "error")
+            record("error")
             raise
-        self._record(instruction, text, started, outcome, "done")
+        record("done")
+
+    def missed(self) -> None:
+        """The step that is under way isn't cached, and its outcome says why: tell it before it is executed."""
+        self._missed()
 
     def _record(
-        self, instruction: Instruction | None, text: str, started: float, outcome: Outcome, status: str
+        self,
+        instruction: Instruction | None,
+        text: str,
+        started: float,
+        outcome: Outcome,
+        status: str,
+        reads: Sequence[str],
     ) -> None:
         self._messages.step(
             step=self._number,
@@ -65,6 +92,9 @@ class Progress:
             seconds=round(time.monotonic() - started, 6),
             layer=outcome.layer,
             size=outcome.size,
+            at=round(started - self._epoch, 6),
+            reads=list(reads),
+            why=outcome.why,
         )
 
 

@@ -15,6 +15,7 @@ from containerlab.build.cache_mounts import CacheMounts
 from containerlab.build.copying import Copier, Ownership
 from containerlab.build.dockerfile.instructions import Run
 from containerlab.build.dockerfile.mounts import Mount
+from containerlab.build.ingredients import Read
 from containerlab.build.origin import LayerOrigin, Origin, Selection, entries
 from containerlab.build.scratch import in_thread
 from containerlab.build.staging import Staging
@@ -57,22 +58,29 @@ def expand_mounts(planning: Planning, instruction: Run) -> tuple[Mount, ...]:
     return tuple(found)
 
 
-def mounts_key(planning: Planning, instruction: Run, mounts: tuple[Mount, ...]) -> list[object]:
+def mounts_key(planning: Planning, instruction: Run, mounts: tuple[Mount, ...]) -> tuple[list[object], list[Read]]:
     """What of the mounts the result depends on: the content of those that show files, the ids of the others."""
-    return [
-        [mount.kind, mount.target, mount.id, mount.readonly, _content(planning, instruction, mount)] for mount in mounts
-    ]
+    key: list[object] = []
+    reads: list[Read] = []
+    for mount in mounts:
+        shown = _content(planning, instruction, mount)
+        content = mount.source if shown is None else ",".join(each.digest for each in shown)
+        key.append([mount.kind, mount.target, mount.id, mount.readonly, content])
+        reads += shown or ()
+    return key, reads
 
 
-def _content(planning: Planning, instruction: Run, mount: Mount) -> str:
+def _content(planning: Planning, instruction: Run, mount: Mount) -> list[Read] | None:
+    """None for a mount that shows nothing from elsewhere."""
     if mount.kind != "bind" and not mount.from_:
-        return mount.source
+        return None
     origin = planning.origins[mount.from_]
     source = mount.source if mount.kind == "bind" else ""
+    said = f"{mount.from_}:/{source.lstrip('/')}" if mount.from_ else source or "."
     if isinstance(origin, LayerOrigin) and not source.strip("/."):
-        return origin.chain_id or ""
+        return [Read(said, origin.chain_id or "")]
     try:
-        return ",".join(each.digest for each in origin.find(Selection(source)))
+        return [Read(said, each.digest, each.listing) for each in origin.find(Selection(source))]
     except (NotFound, InvalidParameter, ValueError) as error:
         message = getattr(error, "message", None) or str(error)
         raise instruction.node.error(f"--mount=type={mount.kind}: {message}") from None

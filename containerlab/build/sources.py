@@ -9,22 +9,25 @@ from dataclasses import dataclass
 from containerlab.build.dockerfile.instructions import Add, Copy
 from containerlab.build.dockerfile.nodes import Heredoc
 from containerlab.build.dockerfile.words import WordError, expand_heredoc
+from containerlab.build.ingredients import Read, printable
 from containerlab.build.origin import Found, Origin, Selection
 from containerlab.build.remote import Download, download, is_remote, name_of
 from containerlab.build.step import Planning
 from containerlab.errors import DockerfileError, InvalidParameter, NotFound
 
-__all__ = ["Source", "fetch", "sources_of", "summary"]
+__all__ = ["Source", "fetch", "reads_of", "sources_of", "summary"]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """One thing to copy. Of ``selection`` (with its ``found``), ``text`` and ``url`` one says where it comes from.
 
+    ``said`` is what the Dockerfile calls it, its variables replaced.
     ``brought`` is the download, or None when the checksum alone was needed so far.
     """
 
     found: tuple[Found, ...]
+    said: str
     selection: Selection | None = None
     text: bytes = b""
     url: str = ""
@@ -61,9 +64,20 @@ def summary(sources: list[Source]) -> str:
     return "multi:" + hashlib.sha256(",".join(digests).encode()).hexdigest()
 
 
+def reads_of(sources: list[Source]) -> tuple[Read, ...]:
+    """The same for the record: a pattern that found several things by each one's name."""
+    return tuple(
+        Read(printable(_said(source, each)), each.digest, each.listing) for source in sources for each in source.found
+    )
+
+
+def _said(source: Source, found: Found) -> str:
+    return source.said if len(source.found) == 1 else f"{found.name} ({source.said})"
+
+
 def _local(instruction: Copy | Add, origin: Origin, selection: Selection) -> Source:
     try:
-        return Source(tuple(origin.find(selection)), selection)
+        return Source(tuple(origin.find(selection)), selection.pattern, selection)
     except ValueError as error:
         raise instruction.node.error(f"bad pattern {selection.pattern!r}: {error}") from None
     except DockerfileError as error:
@@ -84,10 +98,10 @@ def _remote(planning: Planning, instruction: Add, url: str) -> Source:
     name = name_of(url)
     checksum = planning.state.expand(instruction, instruction.checksum)
     if checksum:
-        return Source((Found(name, checksum.replace("sha256:", "file:", 1)),), url=url)
+        return Source((Found(name, checksum.replace("sha256:", "file:", 1)),), url, url=url)
     brought = fetch(planning, instruction, url)
     digest = f"{brought.digest.replace('sha256:', 'file:', 1)}"
-    return Source((Found(name, digest),), url=url, brought=brought)
+    return Source((Found(name, digest),), url, url=url, brought=brought)
 
 
 def fetch(planning: Planning, instruction: Add, url: str) -> Download:
@@ -115,4 +129,4 @@ def _heredoc(planning: Planning, instruction: Copy | Add, heredoc: Heredoc) -> S
             raise node.source.error(error.message, type(node.place)(line)) from None
     data = text.encode("utf-8", "surrogateescape")
     name = posixpath.basename(heredoc.name)
-    return Source((Found(name, f"file:{hashlib.sha256(data).hexdigest()}"),), text=data)
+    return Source((Found(name, f"file:{hashlib.sha256(data).hexdigest()}"),), f"<<{heredoc.name}", text=data)

@@ -10,11 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from containerlab.build.base import base_config, triggers_of
 from containerlab.build.cache import Record, cache_key
 from containerlab.build.dockerfile import Dockerfile, Instruction
 from containerlab.build.dockerfile.instructions import Run
 from containerlab.build.graph import Node, names_of
+from containerlab.build.ingredients import Ingredients, remembered, text_of
+from containerlab.build.last_builds import LastBuild
 from containerlab.build.messages import Messages, short_id
 from containerlab.build.options import BuildOptions
 from containerlab.build.origin import LayerOrigin, Origin
@@ -49,9 +53,11 @@ class Shop:
     context: Origin
     slots: asyncio.Semaphore
     epoch: int | None
+    last: LastBuild
     image: Callable[[str], Awaitable[Image | None]]
-    origin: Callable[[Instruction, str, int], Awaitable[LayerOrigin]]
+    origin: Callable[[Instruction, str, int], Awaitable[tuple[LayerOrigin, Node | None]]]
     base: Callable[[Node], Awaitable[StageState | None]]
+    label: Callable[[int], str]
 
 
 class StageRun:
@@ -69,13 +75,15 @@ class StageRun:
             await self._execute(state, instruction)
         for name in sorted(labels):
             await self._label(state, name, labels[name])
+        self._shop.last.end(self._node.label)
         return state
 
     async def _begin(self) -> tuple[StageState, list[Instruction]]:
         """The state that the base gives, and the triggers that it carries."""
         instruction, node, shop = self._node.stage.from_, self._node, self._shop
         parent = await shop.base(node)
-        with self._progress.step(instruction, instruction.original) as outcome:
+        above = [shop.label(node.base)] if node.base is not None else []
+        with self._progress.step(instruction, instruction.original, reads=above):
             base = await shop.image(node.image) if parent is None else None
             state = StageState(
                 parent.image if parent is not None else base_config(base),
@@ -86,7 +94,8 @@ class StageRun:
                 args=parent.args if parent is not None else None,
             )
             self._keep(state.chain_id)
-            outcome.layer = state.chain_id
+            texts = [text_of(each) for each in node.stage.instructions]
+            shop.last.begin(node.label, node.image, state.content(), texts)
             known = state.digest() if parent is not None else (base.id if base is not None else "")
             self._messages.line(f" ---> {short_id(known)}")
             triggers = triggers_of(
@@ -98,18 +107,21 @@ class StageRun:
         return state, triggers
 
     async def _execute(self, state: StageState, instruction: Instruction, *, counts: bool = True) -> None:
-        origins = {"": self._shop.context}
+        origins: dict[str, Origin] = {"": self._shop.context}
+        reads: list[str] = []
         for name in names_of(instruction):
             # Waited for before the step begins: whatever is wrong there is that stage's own.
-            origins[name] = await self._shop.origin(instruction, name, self._node.index)
+            origins[name], stage = await self._shop.origin(instruction, name, self._node.index)
+            reads += [stage.label] if stage is not None else []
         async with self._shop.slots:
-            with self._progress.step(instruction, instruction.original, counts=counts) as outcome:
+            with self._progress.step(instruction, instruction.original, counts=counts, reads=reads) as outcome:
+                state.looked_up.clear()
                 planning = self._planning(state, origins)
                 if type(instruction) in FILE_STEPS or isinstance(instruction, Run):  # may read files
                     step = await in_thread(lambda: self._plan(planning, instruction))
                 else:
                     step = self._plan(planning, instruction)
-                await self._apply(state, step, instruction.keyword, outcome)
+                await self._apply(state, step, instruction.keyword, text_of(instruction), outcome)
 
     def _planning(self, state: StageState, origins: Mapping[str, Origin]) -> Planning:
         shop = self._shop
@@ -129,27 +141,57 @@ class StageRun:
     async def _label(self, state: StageState, name: str, value: str) -> None:
         with self._progress.step(None, f"LABEL {name}={value}") as outcome:
             step = label_step(self._planning(state, {"": self._shop.context}), {name: value})
-            await self._apply(state, step, "LABEL", outcome)
+            state.looked_up.clear()
+            await self._apply(state, step, "LABEL", f"LABEL {name}={value}", outcome)
 
-    async def _apply(self, state: StageState, step: Step, keyword: str, outcome: Outcome) -> None:
+    async def _apply(self, state: StageState, step: Step, keyword: str, text: str, outcome: Outcome) -> None:
         """Execute a step or take it from the cache, and go on to the state after it."""
-        cache, layers = self._shop.builder.cache, self._shop.builder.images.layers
-        key = cache_key(state.content(), str(self._shop.epoch), keyword, *step.key)
+        layers, parent = self._shop.builder.images.layers, state.content()
+        key = cache_key(parent, str(self._shop.epoch), keyword, *step.key)
         record = None if self._shop.options.no_cache else self._found(key)
+        made_of = self._ingredients(state, step, text, parent)
         if record is not None:
             outcome.cached = True
             self._messages.line(" ---> Using cache")
         else:
-            layer = await self._fill(step)
-            record = Record(self._now(), (layer.chain_id, layer.diff_id) if layer is not None else None)
-            self._keep(record.chain_id)
-            cache.put(key, record)
+            await self._tell_why(step, made_of, outcome)
+            record = await self._executed(step, key, made_of)
+        self._shop.last.add(self._node.label, made_of)
         if step.configure is not None:
             step.configure()
         state.advance(created=record.created, created_by=step.created_by, layer=record.layer)
-        outcome.layer = state.chain_id
+        outcome.layer = record.chain_id
         outcome.size = layers.get(record.layer[0]).size if record.layer is not None else 0
         self._messages.line(f" ---> {short_id(state.digest())}")
+
+    def _ingredients(self, state: StageState, step: Step, text: str, parent: str) -> Ingredients:
+        epoch = self._shop.epoch
+        settings = dict(step.settings) | ({} if epoch is None else {"SOURCE_DATE_EPOCH": str(epoch)})
+        variables = {name: remembered(value) for name, value in {**state.looked_up, **step.variables}.items()}
+        reads = [(read.name, read.digest) for read in step.reads]
+        return Ingredients(text, parent, variables, reads, settings)
+
+    async def _tell_why(self, step: Step, made_of: Ingredients, outcome: Outcome) -> None:
+        shop, stage = self._shop, self._node.label
+        if step.reads:
+            outcome.why = await in_thread(lambda: shop.last.reasons(stage, made_of, step.reads))
+        else:
+            outcome.why = shop.last.reasons(stage, made_of, ())
+        if shop.options.no_cache:
+            outcome.why = []  # it was asked for
+        elif outcome.why:
+            self._progress.missed()
+
+    async def _executed(self, step: Step, key: str, made_of: Ingredients) -> Record:
+        try:
+            layer = await self._fill(step)
+        except BaseException:
+            self._shop.last.add(self._node.label, msgspec.structs.replace(made_of, finished=False))
+            raise
+        record = Record(self._now(), (layer.chain_id, layer.diff_id) if layer is not None else None)
+        self._keep(record.chain_id)
+        self._shop.builder.cache.put(key, record)
+        return record
 
     def _found(self, key: str) -> Record | None:
         """The cache's record, its layer kept; None also where a prune was faster."""

@@ -45,6 +45,8 @@ class StageState:
         self.args: dict[str, str | None] = dict(args or {})
         self.consumed: set[str] = set()
         self.has_cmd = False
+        self.looked_up: dict[str, str | None] = {}
+        """``ARG NAME`` or ``ENV NAME`` that were asked for since this was last emptied, and the values."""
         self._build_args, self._global_args = build_args, global_args
 
     @property
@@ -97,7 +99,9 @@ class StageState:
         prefix = name + "="
         for entry in reversed(self.config.Env or []):
             if entry.startswith(prefix):
-                return entry[len(prefix) :]
+                self.looked_up[f"ENV {name}"] = value = entry[len(prefix) :]
+                return value
+        self.looked_up[f"ARG {name}"] = self.args.get(name)
         return self.args.get(name)
 
     def expand(self, instruction: Instruction, text: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from containerlab.build.ingredients import Read
 from containerlab.build.messages import Messages
 from containerlab.build.options import BuildOptions
 from containerlab.build.origin import Origin
@@ -23,12 +24,16 @@ class Step:
     """``created_by`` is the history's line. ``key`` holds every value that the result depends on, beside the parent.
 
     ``configure`` changes the stage's config, after ``fill``; it runs also when the layer comes from the cache.
+    ``reads``, ``variables`` and ``settings`` name what of the key isn't in the Dockerfile's text (see ``Ingredients``).
     """
 
     created_by: str
     key: tuple[str, ...]
     configure: Callable[[], None] | None = None
     fill: Fill | None = None
+    reads: tuple[Read, ...] = ()
+    variables: Mapping[str, str | None] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from containerlab.build.dockerfile.instructions import Add, Copy, Instruction, W
 from containerlab.build.dockerignore import Dockerignore
 from containerlab.build.origin import Origin, entries
 from containerlab.build.scratch import in_thread
-from containerlab.build.sources import Source, fetch, sources_of, summary
+from containerlab.build.sources import Source, fetch, reads_of, sources_of, summary
 from containerlab.build.step import Fill, Planning, Step, nop
 from containerlab.errors import BadArchive, BuildFailed, NotFound
 from containerlab.images import Layer, Limits, Provenance, extract
@@ -89,7 +89,7 @@ def _plan(planning: Planning, instruction: Copy | Add, origin: Origin, *, parent
     unpack = instruction.unpack if isinstance(instruction, Add) else "false"
     key = (created_by, unpack, str(instruction.link), str(origin.keeps_owners), *names)
     fill = _filler(planning, instruction, created_by, _transferrer(planning, transfer), link=instruction.link)
-    return Step(created_by, key, fill=fill)
+    return Step(created_by, key, fill=fill, reads=reads_of(sources))
 
 
 def _absolute(workdir: str, path: str) -> str:

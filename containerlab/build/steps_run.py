@@ -87,9 +87,11 @@ def run_step(planning: Planning, instruction: Run, context: RunContext) -> Step:
             reproducible=planning.epoch is not None,
         )
 
-    shown = mounts_key(planning, instruction, mounts)
+    shown, reads = mounts_key(planning, instruction, mounts)
     key = ("RUN", json.dumps(args), json.dumps(command.args), json.dumps(command.script), network, json.dumps(shown))
-    return Step(created_by, key, fill=fill)
+    variables = {f"ARG {name}": value for name, value in args.items()}
+    settings = {"the network": network}
+    return Step(created_by, key, fill=fill, reads=tuple(reads), variables=variables, settings=settings)
 
 
 async def _execute(

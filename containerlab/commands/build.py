@@ -23,6 +23,7 @@ from containerlab.commands.build_context import Sent, compressed, is_archive, se
 from containerlab.commands.build_lint import Checked, read_findings
 from containerlab.commands.build_options import build_options
 from containerlab.commands.build_secrets import hand_over
+from containerlab.commands.build_stages import read_stages, stages_sentence
 from containerlab.commands.build_steps import BuildLog
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.output import Silent
@@ -92,17 +93,50 @@ class Built(Result):
     def steps(self) -> list[dict[str, Any]]:
         return [
             {
-                "step": step.number, "instruction": step.instruction, "line": step.line, "cached": step.cached,
-                "seconds": step.seconds, "size": step.size, "output": step.output,
+                "step": step.number, "stage": step.stage, "instruction": step.instruction, "line": step.line,
+                "cached": step.cached, "why": step.why, "seconds": step.seconds, "size": step.size,
+                "layer": step.layer, "output": step.output,
             }
             for step in self.log.steps
         ]  # fmt: skip
 
+    def stages(self) -> Any:
+        """The stages as a picture (`lab.Figure`): what was built, cached or left out, and the longest path.
+
+        Raises HostLacks where the engine doesn't tell its stages.
+        """
+        from containerlab.lab.stages import draw_stages  # late: matplotlib is large, and most builds draw nothing
+
+        facts = read_stages(self.log)
+        if not facts:
+            raise HostLacks("This engine doesn't tell the stages of a build.", hint="The kit's own engine does.")
+        return draw_stages([each.to_dict() for each in facts], stages_sentence(facts))
+
     def to_dict(self) -> dict[str, Any]:
-        return {"id": self.id, "tags": self.tags, "steps": self.steps}
+        stages = [each.to_dict() for each in read_stages(self.log)]
+        return {"id": self.id, "tags": self.tags, "steps": self.steps, **({"stages": stages} if stages else {})}
 
     def __str__(self) -> str:
-        return f"Built {', '.join(self.tags) or self.id.removeprefix('sha256:')[:12]}"
+        built = f"Built {', '.join(self.tags) or self.id.removeprefix('sha256:')[:12]}"
+        return f"{built}\n{stages_sentence(read_stages(self.log))}" if self._drawn else built
+
+    @property
+    def _drawn(self) -> bool:
+        """One stage is no graph."""
+        return len(self.log.stages) > 1
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        """With more than one stage their picture stands below the sentence."""
+        bundle: dict[str, Any] = super()._repr_mimebundle_(include, exclude)
+        if not self._drawn:
+            return bundle
+        figure = self.stages()
+        shown = figure._repr_mimebundle_(include, exclude)
+        return {
+            **shown,
+            "text/plain": f"{bundle['text/plain']}\n\n{shown['text/plain']}",
+            "text/html": f"{bundle['text/html']}{shown['text/html']}",
+        }
 
     def calm(self) -> str:
         steps = len(self.log.steps)

@@ -20,7 +20,11 @@ _KEPT = 256 * 1024
 
 @dataclass
 class Step:
-    """One instruction: ``status`` is start, done or error; ``seconds`` and ``size`` (bytes) None until known."""
+    """One instruction: ``status`` is start, done or error; ``seconds`` and ``size`` (bytes) None until known.
+
+    ``layer`` is the chain ID of the layer that it made, ``why`` what it isn't cached for; ``at`` is when it began, in
+    seconds since the build did, ``reads`` the stages that it starts from or copies from.
+    """
 
     number: int
     total: int
@@ -31,6 +35,11 @@ class Step:
     seconds: float | None = None
     size: int | None = None
     output: str = ""
+    stage: str = ""
+    layer: str = ""
+    why: list[str] = field(default_factory=list)
+    at: float = 0.0
+    reads: list[str] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
 
     def facts(self) -> str:
@@ -42,13 +51,21 @@ class Step:
         words = [formats.seconds(self.seconds)] if self.seconds is not None else []
         return ", ".join([*words, *([formats.size(self.size)] if self.size else [])])
 
+    def made(self) -> str:
+        """The layer that it made, by the id that ``layers`` shows."""
+        return f"layer {formats.short_id(self.layer)}" if self.layer else ""
+
+    def reason(self) -> str:
+        """What it isn't cached for, where the engine knows the build before."""
+        return f"not cached: {'; '.join(self.why)}" if self.why else ""
+
 
 @dataclass
 class BuildLog:
     """A build so far, fed with the stream's messages.
 
     ``error`` is a failure's text, ``image`` the id at the end; ``own`` says that the engine tells its steps itself;
-    ``findings`` are what it says of the Dockerfile.
+    ``findings`` are what it says of the Dockerfile, ``stages`` its stages as a graph (docs/interfaces.md).
     """
 
     steps: list[Step] = field(default_factory=list)
@@ -58,6 +75,7 @@ class BuildLog:
     ended: bool = False
     own: bool = False
     findings: list[LintFinding] = field(default_factory=list)
+    stages: list[dict[str, Any]] = field(default_factory=list)
     _text: list[str] = field(default_factory=list)
 
     def feed(self, message: dict[str, Any]) -> None:
@@ -93,6 +111,8 @@ class BuildLog:
     def _own_message(self, facts: dict[str, Any]) -> None:
         if "lint" in facts:
             self.findings = read_findings(facts["lint"])
+        elif "stages" in facts:
+            self.stages = list(facts["stages"])
         elif "step" in facts:
             self._own_step(facts)
 
@@ -104,6 +124,11 @@ class BuildLog:
         step = self.steps[-1]
         step.line = int(facts.get("line") or 0)
         step.cached = bool(facts.get("cached")) or step.cached
+        step.stage, step.layer = str(facts.get("stage") or ""), str(facts.get("layer") or "")
+        step.at, step.reads = float(facts.get("at") or 0.0), [str(each) for each in facts.get("reads") or ()]
+        if facts.get("why") and not step.why:
+            step.why = [str(each) for each in facts["why"]]
+            self._text.append(f"  {step.reason()}\n")
         if facts.get("status") in ("done", "error") and step.status == "start":
             step.seconds = None if facts.get("seconds") is None else float(facts["seconds"])
             step.size = None if facts.get("size") is None else int(facts["size"])
@@ -139,6 +164,6 @@ class BuildLog:
         step.status = status
         if step.seconds is None:
             step.seconds = time.monotonic() - step.began
-        facts = step.facts()
+        facts = ", ".join(words for words in (step.facts(), step.made()) if words)
         if facts:
             self._text.append(f"  {facts}\n")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from containerlab.lab.figure import Figure, Table
     from containerlab.lab.life_figure import life
     from containerlab.lab.sharing import Sharing, read_sharing
+    from containerlab.lab.stages import draw_stages
     from containerlab.lab.timeline import timeline
     from containerlab.lab.views import two_views
 
@@ -29,6 +30,7 @@ __all__ = [
     "check",
     "compare",
     "connect",
+    "draw_stages",
     "layer_sharing",
     "life",
     "read_sharing",
@@ -45,6 +47,7 @@ _HOMES = {
     **dict.fromkeys(("Figure", "Table"), "containerlab.lab.figure"),
     **dict.fromkeys(("Sharing", "read_sharing"), "containerlab.lab.sharing"),
     "life": "containerlab.lab.life_figure",
+    "draw_stages": "containerlab.lab.stages",
     "timeline": "containerlab.lab.timeline",
     "two_views": "containerlab.lab.views",
 }

@@ -51,7 +51,7 @@ class Progress:
     def update(self, log: BuildLog) -> None:
         if self._mode == "off" or (self._mode == "final" and not log.ended) or not log.steps:
             return
-        state = (log.ended, *((step.status, step.cached) for step in log.steps))
+        state = (log.ended, *((step.status, step.cached, len(step.why)) for step in log.steps))
         if state == self._seen and time.monotonic() - self._last < _PAUSE_SECONDS:
             return
         self._seen, self._last = state, time.monotonic()
@@ -90,7 +90,8 @@ def readable(output: str) -> str:
 
 
 def _tail(step: Step) -> str:
-    return f"  [{step.facts()}]" if step.facts() else ""
+    facts = ", ".join(words for words in (step.facts(), step.made()) if words)
+    return (f"  [{facts}]" if facts else "") + (f"  {step.reason()}" if step.why else "")
 
 
 def _block(step: Step) -> str:
@@ -103,5 +104,7 @@ def _block(step: Step) -> str:
     title = html.escape(first + (" …" if more else ""))
     text = readable(step.output)
     output = html.preformatted(text) if text else '<p class="cl-mute">No output.</p>'
+    words += f' <span class="cl-mute">{html.escape(step.made())}</span>' if step.layer else ""
+    words += f'<br><span class="cl-why">↳ {html.escape(step.reason())}</span>' if step.why else ""
     head = f'<summary>Step {step.number}/{step.total} <code class="cl-mono">{title}</code>{words}</summary>'
     return f'<details class="cl-step {kind}"{opened}>{head}{output}</details>'

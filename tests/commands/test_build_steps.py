@@ -126,3 +126,18 @@ def test_what_the_lint_found_stands_at_the_end_of_the_text_and_is_no_step() -> N
 
 def test_an_own_message_that_is_not_known_is_no_step() -> None:
     assert fed([{"containerlab": {"what": 1}}, *DOCKER]).text() == fed(DOCKER).text()
+
+
+def test_a_step_says_its_layer_and_what_it_is_not_cached_for() -> None:
+    step = {"step": 1, "total": 1, "line": 2, "instruction": "COPY . /"}
+    why, layer = ["main.py changed"], "sha256:" + "ab12" * 16
+    log = fed(
+        [
+            {"containerlab": {**step, "status": "start"}},
+            {"containerlab": {**step, "status": "start", "why": why}},
+            {"containerlab": {**step, "status": "done", "seconds": 0.25, "size": 12, "layer": layer, "why": why}},
+        ]
+    )
+    assert log.steps[0].reason() == "not cached: main.py changed"
+    assert log.steps[0].made() == "layer ab12ab12ab12"
+    assert log.text() == "Step 1/1: COPY . /\n  not cached: main.py changed\n  0.25 s, 12B, layer ab12ab12ab12\n"

@@ -11,11 +11,23 @@ import pytest
 from containerlab.lab import diagrams, plots, svg
 from containerlab.lab.figure import Figure
 from containerlab.lab.measure import Memory, Missing, Sample
+from containerlab.lab.stages import draw_stages
 from containerlab.lab.theme import INKS
 from containerlab.lab.timeline import draw_timeline
 from tests.lab.scripted import CLIENT
 
 STAMPS = [("request", 0.0), ("clone", 800.0), ("overlay", 1300.0), ("pivot_root", 1350.0), ("exec", 1900.0)]
+STAGES = [
+    {
+        "name": name, "line": 1, "base": base, "starts_from": starts_from, "copies_from": copies,
+        "target": name == "end", "state": state, "words": words, "on_longest_path": longest,
+    }
+    for name, base, starts_from, copies, state, words, longest in (
+        ("deps", "lab/python", "", [], "cached", "cached, 0.01 s", True),
+        ("test", "", "deps", [], "skipped", "skipped: the target doesn't need it", False),
+        ("end", "lab/busybox", "", ["deps"], "built", "built in 1.2 s", True),
+    )
+]  # fmt: skip
 STARTUP = {
     "process": Sample((0.8, 0.9, 1.1)),
     "container": Sample((2.0, 2.2, 2.9)),
@@ -29,6 +41,7 @@ def figures() -> dict[str, Figure]:
         "layers": diagrams.layer_sharing(CLIENT, "one", "two"),
         "stacks": diagrams.stacks(),
         "timeline": draw_timeline("web", STAMPS),
+        "stages": draw_stages(STAGES, "3 stages: 1 built, 1 cached, 1 left out (test)."),
         "startup": plots.startup_plot(STARTUP, "tcg"),
         "memory": plots.memory_plot(
             {"container": Memory(None, 700_000, "its cgroup's charge"), "vm": Memory(256_000_000, 90_000_000, "PSS")},

@@ -40,6 +40,35 @@ def test_a_build_shows_one_block_a_step_and_marks_the_cached(
     client.api.remove_image(tag)
 
 
+def test_a_rebuild_says_which_step_lost_its_cache_and_why(
+    shell: TestingShell, tag: str, client: docker.DockerClient, tmp_path: Path
+) -> None:
+    (tmp_path / "main.py").write_text("one")
+    cell = (
+        f"%%dockerfile -t {tag} --context {tmp_path}\nFROM {IMAGE}\nRUN echo {tag} > /v\nCOPY . /app\nRUN echo > /end\n"
+    )
+    shell.cell(cell)
+    (tmp_path / "main.py").write_text("two!")
+    shown = shell.shown(cell).outputs[0].data
+    texts = blocks(shown["text/html"])
+    assert "CACHED" in texts[1] and "layer " in texts[1] and "not cached" not in texts[1]
+    assert texts[2].endswith("↳ not cached: main.py changed") and "layer " in texts[2]
+    assert texts[3].endswith("↳ not cached: the step above")
+    assert "not cached: main.py changed" in shown["text/plain"]
+    client.api.remove_image(tag)
+
+
+def test_stages_are_drawn_below_the_build(shell: TestingShell, tag: str, client: docker.DockerClient) -> None:
+    result = shell.cell(
+        f"%%dockerfile -t {tag}\nFROM {IMAGE} AS one\nRUN echo {tag} > /one\nFROM {IMAGE} AS spare\nRUN false\n"
+        f"FROM {IMAGE}\nCOPY --from=one /one /two\n"
+    )
+    states = {stage["name"]: stage["state"] for stage in result.stages().to_dict()["stages"]}
+    assert states == {"one": "built", "spare": "skipped", "2": "built"}
+    assert "the longest path is one → 2" in result._repr_mimebundle_()["text/plain"]
+    client.api.remove_image(tag)
+
+
 def test_the_image_is_the_cells_value(shell: TestingShell, tag: str, client: docker.DockerClient) -> None:
     result = shell.cell(f"%%dockerfile -t {tag}\nFROM {IMAGE}\nENV A=1\n")
     assert client.api.inspect_image(tag)["Id"] == result.id
