@@ -12,6 +12,7 @@ import pytest
 from containerlab.errors import UsageError
 from containerlab.lab import exercises, words
 from containerlab.lab.progress import Progress
+from tests.waiting import eventually
 
 BUSYBOX = "lab/busybox"
 
@@ -61,6 +62,21 @@ def _tools(client: docker.DockerClient, size: int, *, report_last: bool) -> None
     build(client, "tools:1", TOOLS.format(size))
 
 
+def _ended(client: docker.DockerClient, name: str) -> None:
+    client.containers.get(name).wait()
+
+
+def _phoenix(client: docker.DockerClient, policy: str, command: list[str], count: int = 0) -> None:
+    restart = {"Name": policy, "MaximumRetryCount": count}
+    run(client, "phoenix", command, restart_policy=restart)
+
+
+def _patient(client: docker.DockerClient, test: str, *, interval: float, until: str) -> None:
+    check = {"test": ["CMD", test], "interval": int(interval * 1e9), "retries": 1}
+    run(client, "patient", healthcheck=check)
+    assert eventually(lambda: client.api.inspect_container("patient")["State"]["Health"]["Status"] == until)
+
+
 ARCHIVE = "RUN head -c 20000000 /dev/zero > /archive"
 COUNTED = "wc -c < /archive > /result"
 
@@ -84,6 +100,18 @@ WRONG: list[tuple[str, str, Way]] = [
         "05.3",
         "the archive is still in it",
         lambda client: build(client, "trimmed:1", f"FROM {BUSYBOX}\n{ARCHIVE}\nRUN {COUNTED} && rm /archive\n"),
+    ),
+    ("06.1", "another policy", lambda client: run(client, "phoenix")),
+    ("06.1", "a policy without an end", lambda client: _phoenix(client, "always", ["sleep", "600"])),
+    ("06.1", "it didn't fail", lambda client: (_phoenix(client, "on-failure", ["true"], 3), _ended(client, "phoenix"))),
+    ("06.2", "no health check", lambda client: run(client, "patient")),
+    ("06.2", "not checked yet", lambda client: _patient(client, "true", interval=600, until="starting")),
+    ("06.2", "unhealthy", lambda client: _patient(client, "false", interval=0.1, until="unhealthy")),
+    ("06.3", "the name is still there", lambda client: run(client, "orphan")),
+    (
+        "06.3",
+        "made from an id",
+        lambda client: client.containers.run(client.images.get(BUSYBOX).id, "sleep 600", detach=True, name="orphan"),
     ),
 ]
 
