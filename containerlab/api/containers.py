@@ -16,6 +16,7 @@ from containerlab.api.requests import (
     text,
 )
 from containerlab.api.streams import json_answer
+from containerlab.api.versions import at_least
 from containerlab.engine.models import ContainerConfig, HostConfig, NetworkingConfig, decode
 from containerlab.errors import InvalidParameter
 
@@ -36,13 +37,25 @@ async def _list(request: web.Request) -> web.Response:
 async def _create(request: web.Request) -> web.Response:
     refuse_other_platform(request)
     body = await json_body(request)
+    host = decode(HostConfig, body.get("HostConfig"))
+    _check_mounts(request, host)
     container_id, warnings = await engine_of(request).containers.create(
         decode(ContainerConfig, body),
-        decode(HostConfig, body.get("HostConfig")),
+        host,
         text(request, "name"),
         decode(NetworkingConfig, body.get("NetworkingConfig")),
+        readonly_recursive=at_least(request, "1.44"),
     )
     return json_answer({"Id": container_id, "Warnings": warnings}, status=201)
+
+
+def _check_mounts(request: web.Request, host: HostConfig) -> None:
+    """What an older API didn't know isn't granted to its clients (moby daemon/server/router/container)."""
+    for mount in host.mounts:
+        if mount.bind_options and mount.bind_options.read_only_force_recursive and not at_least(request, "1.44"):
+            raise InvalidParameter("BindOptions.ReadOnlyForceRecursive needs API v1.44 or newer")
+        if mount.volume_options and mount.volume_options.subpath and not at_least(request, "1.45"):
+            raise InvalidParameter("VolumeOptions.Subpath needs API v1.45 or newer")
 
 
 async def _inspect(request: web.Request) -> web.Response:

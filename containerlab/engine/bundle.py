@@ -124,6 +124,13 @@ def _annotations(request: BundleRequest) -> dict[str, str]:
     annotations = {**host.annotations, "containerlab.overlay": json.dumps(overlay)}
     if host.group_add:
         annotations["containerlab.groups"] = json.dumps(host.group_add)
+    points = request.plan.points.values()
+    below = {point.destination: point.subpath for point in points if point.subpath}
+    if below:
+        annotations["containerlab.below"] = json.dumps(below)
+    trees = [point.destination for point in request.plan.listed if point.type == "bind"]
+    if trees:
+        annotations["containerlab.trees"] = json.dumps(trees)
     if host.runtime == "vm":
         annotations["containerlab.backend"] = "vm"
         if host.memory:

@@ -42,9 +42,13 @@ class Containers:
         host_config: HostConfig,
         name: str | None = None,
         networking: NetworkingConfig | None = None,
+        *,
+        readonly_recursive: bool = True,
     ) -> tuple[str, builtins.list[str]]:
         """A new container's id, and warnings for the caller. Raises NoSuchImage, Conflict, InvalidParameter."""
-        return await self._creation.create(config, host_config, name, networking or NetworkingConfig())
+        return await self._creation.create(
+            config, host_config, name, networking or NetworkingConfig(), readonly_recursive=readonly_recursive
+        )
 
     async def start(self, ref: str, detach_keys: str = "") -> None:
         """Raises NotModified when it runs already, StartFailed when its process can't be started.

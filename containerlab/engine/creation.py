@@ -25,7 +25,8 @@ from containerlab.engine.mounts import MountPlan, plan_mounts
 from containerlab.engine.options import check_request
 from containerlab.engine.parts import Parts, delete_tree
 from containerlab.engine.state import ContainerRecord, ContainerState, MountPoint
-from containerlab.engine.volume_content import fill_volumes
+from containerlab.engine.volume_content import fill_volumes, with_content
+from containerlab.engine.volume_table import Volume
 from containerlab.engine.volumes import Volumes
 from containerlab.errors import InvalidParameter
 from containerlab.images import Image
@@ -47,9 +48,17 @@ class Creation:
         self._volumes = volumes
 
     async def create(
-        self, asked: ContainerConfig, host: HostConfig, name: str | None, networking: NetworkingConfig
+        self,
+        asked: ContainerConfig,
+        host: HostConfig,
+        name: str | None,
+        networking: NetworkingConfig,
+        *,
+        readonly_recursive: bool = True,
     ) -> tuple[str, list[str]]:
-        """The id and the warnings. Raises NoSuchImage, Conflict, InvalidParameter, NoSuchNetwork, HostLacks."""
+        """``readonly_recursive``: what is mounted below a read-only mount is read-only too.
+
+        The id and the warnings. Raises NoSuchImage, Conflict, InvalidParameter, NoSuchNetwork, HostLacks."""
         if not asked.image:
             raise InvalidParameter("Config cannot be empty in order to create a container: no image is named")
         check_request(asked, host)
@@ -64,7 +73,8 @@ class Creation:
         container_id = names.new_id()
         taken = self._parts.registry.taken
         chosen = names.validate(name) if name else names.random_name(taken)
-        plan = plan_mounts(config, host, self._volumes.data, inherited_mounts(self._parts, host))
+        inherited = inherited_mounts(self._parts, host)
+        plan = plan_mounts(config, host, self._volumes.data, inherited, readonly_recursive=readonly_recursive)
         self._parts.registry.reserve(chosen, container_id)
         try:
             container = self._make(container_id, chosen, config, host, networking, image, plan, ends)
@@ -143,12 +153,25 @@ class Creation:
         if image.chain_id is not None:
             self._parts.images.layers.pin(image.chain_id, container.id)
         if plan.volumes:
-            await asyncio.to_thread(self._volumes.ensure, plan.volumes, plan.asked)
-            await asyncio.to_thread(fill_volumes, self._parts.images.layers, image.chain_id, plan.volumes)
+            await self._fill(image, plan.volumes, plan.asked)
         await self._lifecycle.supervise(container)
         self._parts.table.insert(container.record, container.name, container.state)
         self._parts.registry.add(container)
         self._parts.tell(container, "create")
+
+    async def _fill(self, image: Image, points: list[MountPoint], asked: dict[str, Volume]) -> None:
+        """Make the volumes that aren't there; the empty ones take what the image has at their place.
+
+        One with options is mounted for that only where the image has something, as Docker does.
+        """
+        layers, chain_id = self._parts.images.layers, image.chain_id
+        await asyncio.to_thread(self._volumes.ensure, points, asked)
+        mounted = self._volumes.with_options(points)
+        plain = [point for point in points if point not in mounted]
+        if mounted:
+            mounted = await asyncio.to_thread(with_content, layers, chain_id, mounted)
+        async with self._volumes.mounts.mounted(mounted):
+            await asyncio.to_thread(fill_volumes, layers, chain_id, plain + mounted)
 
     async def _undo(self, name: str, container_id: str) -> None:
         self._parts.registry.release(name)
@@ -168,7 +191,7 @@ def inherited_mounts(parts: Parts, host: HostConfig) -> list[MountPoint]:
     for word in host.volumes_from:
         ref, _, mode = word.partition(":")
         if mode not in ("", "rw", "ro", "z", "Z"):
-            raise InvalidParameter(f"invalid mode for volumes-from: {mode}")
+            raise InvalidParameter(f"invalid mode: {mode}")
         for point in parts.registry.get(ref).record.mounts:
             if point.type in ("bind", "volume"):
                 rw = point.rw and mode != "ro"

@@ -49,7 +49,7 @@ class Engine:
         self.networks = Networks(parts, self._attachments)
         self._lifecycle = Lifecycle(parts, self._health, self.volumes, self._attachments)
         self.containers = Containers(parts, self._lifecycle, self.volumes, self._attachments)
-        self.visits = Visits(parts)
+        self.visits = Visits(parts, self.volumes)
         self.images = Images(parts)
         self.archives = Archives(parts)
         self.snapshots = Snapshots(parts)
@@ -78,6 +78,7 @@ class Engine:
             supervisor.on_lost(engine.supervisor_lost.set)
             await recover(parts, engine._lifecycle, engine.execs)
             await engine._attachments.reconcile()
+            await engine.volumes.mounts.reconcile()
             for container in parts.registry:
                 if container.state.running and container.health is None:
                     engine._health.begin(container)

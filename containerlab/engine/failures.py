@@ -11,10 +11,14 @@ import os
 
 from containerlab.errors import StartFailed
 
-__all__ = ["start_failed"]
+__all__ = ["bind_failed", "start_failed"]
 
 _TASK = "failed to create task for container: failed to create shim task: OCI runtime create failed: "
 _EXEC = "OCI runtime exec failed: exec failed: "
+_WRONG_KIND = (
+    ": Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is "
+    "the expected type"
+)
 _START = "unable to start container process: "
 
 
@@ -23,7 +27,19 @@ def start_failed(exc: OSError, command: str, *, of_exec: bool = False) -> StartF
     stage = getattr(exc, "stage", "") or ""
     detail, code = _reason(exc, stage, command)
     head = _EXEC if of_exec else _TASK
-    return StartFailed(f"{head}{_START}{detail}: unknown", exit_code=code)
+    whole = f"{head}{_START}{detail}: unknown"
+    return StartFailed(whole + (_WRONG_KIND if _is_wrong_kind(exc, stage) else ""), exit_code=code)
+
+
+def bind_failed(exc: OSError, source: str, destination: str) -> StartFailed:
+    """``source``, which was there when the container was created, can't be opened."""
+    where = f'error during container init: error mounting "{source}" to rootfs at "{destination}"'
+    reason = (exc.strerror or str(exc)).lower()
+    return StartFailed(f"{_TASK}{_START}{where}: stat {source}: {reason}: unknown", exit_code=125)
+
+
+def _is_wrong_kind(exc: OSError, stage: str) -> bool:
+    return stage == "mount" and exc.errno == errno.ENOTDIR
 
 
 def _reason(exc: OSError, stage: str, command: str) -> tuple[str, int]:
@@ -35,6 +51,8 @@ def _reason(exc: OSError, stage: str, command: str) -> tuple[str, int]:
     if stage == "user":
         return f"unable to find user: {exc.strerror or reason}", 125
     where = f' "{exc.filename}"' if exc.filename else ""
+    if _is_wrong_kind(exc, stage):
+        return f"error during container init: error mounting to rootfs at{where}: {reason}", 125
     said = exc.strerror if exc.strerror and exc.strerror.lower() != reason else ""
     return f"{stage or 'start'}{where}: {reason}{f' ({said})' if said else ''}", 125
 

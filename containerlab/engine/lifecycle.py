@@ -15,11 +15,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 import sqlite3
 import time
 from typing import Any
 
 from containerlab.engine.attachments import Attachments
+from containerlab.engine.bind_sources import have_sources, open_sources
 from containerlab.engine.container import Container
 from containerlab.engine.failures import start_failed
 from containerlab.engine.freezer import thaw
@@ -95,24 +97,35 @@ class Lifecycle:
             await self.supervise(container)
             began = time.monotonic_ns()
             await self._attachments.prepare(container)
-            ready = time.monotonic_ns()
-            started = await self._parts.supervisor.call("start", container=container.id)
+            await self._run(container, [("request", began), ("network", time.monotonic_ns())])
         except (OSError, ContainerlabError) as exc:
             failure = start_failed(exc, container.record.path) if isinstance(exc, OSError) else exc
             state.error = str(failure)
             code = failure.exit_code if isinstance(failure, StartFailed) else _START_ERROR
             state.exit_code = code if code in (126, 127) else _START_ERROR
             await self._attachments.release(container)
+            self._volumes.tell_unmounted(container)
             await self.forget(container)
             self._parts.save(container)
             raise failure from exc
-        if state.networked:
-            # The namespace is made before the process: what the supervisor calls the request comes after it.
-            own = [("request", began), ("network", ready)]
-            started["timeline"] = own + [step for step in started["timeline"] if step[0] != "request"]
-        self._note_start(container, started)
         self._attachments.started(container)
         self._parts.tell(container, "start")
+
+    async def _run(self, container: Container, before: list[tuple[str, int]]) -> None:
+        """Have the supervisor start it, with its volumes mounted; ``before`` are the steps that networking took."""
+        mounts = container.record.mounts
+        async with self._volumes.mounts.mounted(mounts):
+            self._volumes.tell_mounted(container)
+            trees = await asyncio.to_thread(open_sources, mounts) if have_sources(mounts) else []
+            try:
+                started = await self._parts.supervisor.call("start", trees, container=container.id)
+            finally:
+                for fd in trees:
+                    os.close(fd)
+            if container.state.networked:
+                # The namespace is made before the process: what the supervisor calls the request comes after it.
+                started["timeline"] = before + [step for step in started["timeline"] if step[0] != "request"]
+            self._note_start(container, started)
 
     def _note_start(self, container: Container, started: dict[str, Any]) -> None:
         state = container.state
@@ -158,11 +171,13 @@ class Lifecycle:
             self._health.end(container)
             again = self._record_exit(container, exit_code, oom, finished_at)
             await self._attachments.release(container)
+            await self._volumes.mounts.ended(container.record.mounts)
             self._parts.save(container)
             lasted = max(0, finished_at - container.state.started_at) // 1_000_000_000
             if oom:
                 self._parts.tell(container, "oom")
             self._parts.tell(container, "die", exitCode=str(exit_code), execDuration=str(lasted))
+            self._volumes.tell_unmounted(container)
             container.ended.set()
             container.waiters.exited(exit_code)
             await self.forget(container)

@@ -160,10 +160,11 @@ class VolumeOptions(_Model):
 
 
 class TmpfsOptions(_Model):
-    """Options of a mount of type ``tmpfs``; size in bytes, mode as a number."""
+    """Options of a mount of type ``tmpfs``; size in bytes, mode as a number, ``[["exec"]]`` or ``[["noexec"]]``."""
 
     size_bytes: int = 0
     mode: int = 0
+    options: list[list[str]] = []
 
 
 class Mount(_Model):

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from containerlab.engine.models import ContainerConfig, HostConfig, Mount, VolumeOptions
+from containerlab.engine import tmpfs_options
+from containerlab.engine.bind_sources import MOST_BINDS, make_source
+from containerlab.engine.models import BindOptions, ContainerConfig, HostConfig, Mount, VolumeOptions
 from containerlab.engine.names import new_id
 from containerlab.engine.state import MountPoint
 from containerlab.engine.volume_options import check_driver, check_name, check_options
@@ -22,11 +24,9 @@ from containerlab.errors import InvalidParameter
 
 __all__ = ["MountPlan", "plan_mounts", "point_to_oci"]
 
-_PROPAGATIONS = {"private", "rprivate", "slave", "rslave"}
-_SHARED = {"shared", "rshared"}
+_PROPAGATIONS = {"private", "rprivate", "slave", "rslave", "shared", "rshared"}
 # A mode is one word at most of each (moby daemon/volume/mounts/linux_parser.go).
-_MODES = ({"ro", "rw"}, {"z", "Z"}, {"nocopy"}, {"cached", "delegated", "consistent"}, _PROPAGATIONS | _SHARED)
-_TMPFS_DEFAULTS = ["noexec", "nosuid", "nodev"]
+_MODES = ({"ro", "rw"}, {"z", "Z"}, {"nocopy"}, {"cached", "delegated", "consistent"}, _PROPAGATIONS)
 
 
 @dataclass
@@ -73,46 +73,57 @@ Locate = Callable[[str], Path]
 
 
 def plan_mounts(
-    config: ContainerConfig, host: HostConfig, volumes: Locate, inherited: Iterable[MountPoint] = ()
+    config: ContainerConfig,
+    host: HostConfig,
+    volumes: Locate,
+    inherited: Iterable[MountPoint] = (),
+    *,
+    readonly_recursive: bool = True,
 ) -> MountPlan:
     """The plan; ``inherited`` are the mounts of ``--volumes-from``.
 
+    ``readonly_recursive`` holds where a mount says nothing else (Docker's default since API 1.44).
     Missing sources of ``Binds`` are made, as Docker does. Raises InvalidParameter.
     """
     plan = MountPlan()
     for point in inherited:
         plan.inherit(point)
     for bind in host.binds:
-        plan.add(_from_bind(bind, volumes))
+        point = _from_bind(bind, volumes)
+        point.readonly_recursive = not point.rw and readonly_recursive
+        plan.add(point)
     for mount in host.mounts:
-        _add_mount(plan, mount, volumes)
+        _add_mount(plan, mount, volumes, readonly_recursive=readonly_recursive)
     for destination, options in host.tmpfs.items():
         target = _destination(destination)
         plan.add(MountPoint(type="tmpfs", source="", destination=target, mode=options))
         plan.unlisted.add(target)
-        plan.tmpfs_options[target] = _TMPFS_DEFAULTS + [word for word in options.split(",") if word]
+        plan.tmpfs_options[target] = tmpfs_options.merged(options.split(","))
     for destination in config.volumes:
         target = _destination(destination)
         if target not in plan.points:
             plan.add(_anonymous(target, volumes))
+    if sum(point.type == "bind" for point in plan.listed) > MOST_BINDS:
+        raise InvalidParameter(f"a container takes {MOST_BINDS} binds of the host's folders at most here")
     return plan
 
 
-def point_to_oci(point: MountPoint, tmpfs_options: list[str]) -> dict[str, Any]:
+def point_to_oci(point: MountPoint, tmpfs_words: list[str]) -> dict[str, Any]:
     """One mount in the OCI runtime spec's words."""
     if point.type == "tmpfs":
         return {
             "destination": point.destination,
             "type": "tmpfs",
             "source": "tmpfs",
-            "options": tmpfs_options or _TMPFS_DEFAULTS,
+            "options": tmpfs_words or tmpfs_options.merged([]),
         }
-    access = "rw" if point.rw else "ro"
+    # No word for a writable one: a source that is read-only itself stays so.
+    access = [] if point.rw else ["rro" if point.readonly_recursive else "ro"]
     return {
         "destination": point.destination,
         "type": "bind",
         "source": point.source,
-        "options": ["rbind", point.propagation or "rprivate", access],
+        "options": ["rbind" if point.recursive else "bind", point.propagation or "rprivate", *access],
     }
 
 
@@ -127,7 +138,13 @@ def _from_bind(text: str, volumes: Locate) -> MountPoint:
     if not _is_mode(mode):
         raise InvalidParameter(f"invalid mode: {mode}")
     words = mode.split(",")
+    propagation = next((word for word in words if word in _PROPAGATIONS), "")
     if not source.startswith("/"):
+        if propagation:
+            raise InvalidParameter(
+                f"invalid volume specification: '{text}': "
+                f"{_config_error('volume', 'field BindOptions must not be specified').message}"
+            )
         return _named(
             source, _destination(parts[1]), volumes, mode=mode or "z", rw="ro" not in words, no_copy="nocopy" in words
         )
@@ -139,10 +156,15 @@ def _from_bind(text: str, volumes: Locate) -> MountPoint:
         raise InvalidParameter(
             f"invalid volume specification: '{text}': {_config_error('bind', error.message)}"
         ) from None
-    propagation = _propagation(next((word for word in words if word in _MODES[-1]), ""))
-    _make_source(source)
+    make_source(source)
     return MountPoint(
-        type="bind", source=source, destination=destination, mode=mode, rw="ro" not in words, propagation=propagation
+        type="bind",
+        made=True,
+        source=source,
+        destination=destination,
+        mode=mode,
+        rw="ro" not in words,
+        propagation=propagation or "rprivate",
     )
 
 
@@ -151,17 +173,11 @@ def _is_mode(text: str) -> bool:
     return set(words) <= set().union(*_MODES) and all(sum(word in kind for word in words) <= 1 for kind in _MODES)
 
 
-def _propagation(word: str) -> str:
-    if word in _SHARED:
-        raise InvalidParameter(f"bind propagation '{word}' isn't carried out by this engine yet.")
-    return word or "rprivate"
-
-
 def _config_error(kind: str, reason: str) -> InvalidParameter:
     return InvalidParameter(f'invalid mount config for type "{kind}": {reason}')
 
 
-def _add_mount(plan: MountPlan, mount: Mount, volumes: Locate) -> None:
+def _add_mount(plan: MountPlan, mount: Mount, volumes: Locate, *, readonly_recursive: bool) -> None:
     if not mount.target:
         raise _config_error(mount.type, "field Target must not be empty")
     try:
@@ -178,6 +194,9 @@ def _add_mount(plan: MountPlan, mount: Mount, volumes: Locate) -> None:
     if mount.type not in _KINDS:
         raise _config_error(mount.type, "mount type unknown")
     point = _KINDS[mount.type](mount, target, volumes)
+    options = mount.bind_options or BindOptions()
+    spared = options.read_only_non_recursive or not (readonly_recursive or options.read_only_force_recursive)
+    point.readonly_recursive = mount.read_only and not spared
     plan.add(point)
     if point.type == "tmpfs":
         plan.tmpfs_options[target] = _tmpfs_words(mount)
@@ -193,14 +212,24 @@ def _tmpfs_mount(mount: Mount, target: str, volumes: Locate) -> MountPoint:
 
 def _volume_mount(mount: Mount, target: str, volumes: Locate) -> MountPoint:
     options = mount.volume_options or VolumeOptions()
-    if options.subpath:
-        raise InvalidParameter("volume-subpath isn't carried out by this engine yet.")
+    if options.subpath and not mount.source:
+        raise _config_error("volume", "must not set Subpath when using anonymous volumes")
+    if not _is_local(options.subpath):
+        raise _config_error("volume", "subpath must be a relative path within the volume")
     driver = options.driver_config or {}
-    check_driver(driver.get("Name") or "")
-    check_options(driver.get("Options") or {})
+    check_driver(mount.source, driver.get("Name") or "")
+    check_options(mount.source, driver.get("Options") or {})
     if mount.source:
-        return _named(mount.source, target, volumes, mode="z", rw=not mount.read_only, no_copy=options.no_copy)
+        point = _named(mount.source, target, volumes, mode="z", rw=not mount.read_only, no_copy=options.no_copy)
+        point.subpath = options.subpath
+        return point
     return _anonymous(target, volumes, rw=not mount.read_only, no_copy=options.no_copy)
+
+
+def _is_local(subpath: str) -> bool:
+    """Go's filepath.IsLocal: neither absolute nor, by its words alone, above where it begins."""
+    above = posixpath.normpath(subpath).split("/")[0] == ".."
+    return not (subpath.startswith("/") or above or "\0" in subpath)
 
 
 def _asked_volume(mount: Mount, point: MountPoint) -> Volume:
@@ -219,19 +248,37 @@ def _bind_mount(mount: Mount, target: str, volumes: Locate) -> MountPoint:
     options, source = mount.bind_options, mount.source
     if not source:
         raise _config_error("bind", "field Source must not be empty")
-    propagation = options.propagation if options else ""
-    if propagation and propagation not in _MODES[-1]:
-        raise _config_error("bind", f"invalid propagation mode: {propagation}")
-    propagation = _propagation(propagation)
-    if options and (options.non_recursive or options.read_only_non_recursive or options.read_only_force_recursive):
-        raise InvalidParameter("bind-recursive isn't carried out by this engine yet: binds are recursive.")
+    options = options or BindOptions()
+    if options.propagation and options.propagation not in _PROPAGATIONS:
+        raise _config_error("bind", f"invalid propagation mode: {options.propagation}")
+    _check_recursion(options, read_only=mount.read_only)
     if not source.startswith("/"):
         raise _config_error("bind", f"invalid mount path: '{source}' mount path must be absolute")
-    if options and options.create_mountpoint:
-        _make_source(source)
+    if options.create_mountpoint:
+        make_source(source)
     if not os.path.lexists(source):
         raise _config_error("bind", f"bind source path does not exist: {source}")
-    return MountPoint(type="bind", source=source, destination=target, rw=not mount.read_only, propagation=propagation)
+    return MountPoint(
+        type="bind",
+        made=options.create_mountpoint,
+        source=source,
+        destination=target,
+        rw=not mount.read_only,
+        propagation=options.propagation or "rprivate",
+        recursive=not options.non_recursive,
+    )
+
+
+def _check_recursion(options: BindOptions, *, read_only: bool) -> None:
+    """moby daemon/volumes_unix.go (``setupMounts``)."""
+    spared, forced = options.read_only_non_recursive, options.read_only_force_recursive
+    for conflict, words in (
+        (not read_only and spared, "!ReadOnly && BindOptions.ReadOnlyNonRecursive"),
+        (not read_only and forced, "!ReadOnly && BindOptions.ReadOnlyForceRecursive"),
+        (spared and forced, "ReadOnlyNonRecursive && BindOptions.ReadOnlyForceRecursive"),
+    ):
+        if conflict:
+            raise InvalidParameter(f"mount options conflict: {words}")
 
 
 _KINDS: dict[str, Callable[[Mount, str, Locate], MountPoint]] = {
@@ -242,12 +289,10 @@ _KINDS: dict[str, Callable[[Mount, str, Locate], MountPoint]] = {
 
 
 def _tmpfs_words(mount: Mount) -> list[str]:
-    words = ["ro" if mount.read_only else "rw", *_TMPFS_DEFAULTS]
-    if mount.tmpfs_options and mount.tmpfs_options.size_bytes:
-        words.append(f"size={mount.tmpfs_options.size_bytes}")
-    if mount.tmpfs_options and mount.tmpfs_options.mode:
-        words.append(f"mode={mount.tmpfs_options.mode:o}")
-    return words
+    try:
+        return tmpfs_options.of_mount(mount.tmpfs_options, read_only=mount.read_only)
+    except InvalidParameter as error:
+        raise _config_error("tmpfs", error.message) from None
 
 
 def _anonymous(destination: str, volumes: Locate, *, rw: bool = True, no_copy: bool = False) -> MountPoint:
@@ -281,13 +326,3 @@ def _destination(path: str) -> str:
     if clean == "/":
         raise InvalidParameter("invalid specification: destination can't be '/'")
     return clean
-
-
-def _make_source(source: str) -> None:
-    try:
-        if not os.path.lexists(source):
-            os.makedirs(source, exist_ok=True)  # noqa: PTH103
-    except OSError as exc:
-        raise InvalidParameter(f"error while creating mount source path '{source}': {exc.strerror}") from exc
-    except ValueError as exc:  # a NUL, or no character at all
-        raise InvalidParameter(f"error while creating mount source path {source!r}: {exc}") from exc

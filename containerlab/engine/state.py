@@ -29,7 +29,11 @@ CREATE TABLE IF NOT EXISTS engine (id TEXT NOT NULL);
 
 
 class MountPoint(msgspec.Struct, kw_only=True):
-    """One entry of inspect's ``Mounts``; ``name`` is a volume's, ``no_copy`` leaves it without the image's content."""
+    """One entry of inspect's ``Mounts``; ``name`` is a volume's, ``no_copy`` leaves it without the image's content.
+
+    ``subpath`` is the part of a volume that is mounted; with ``recursive`` what is mounted below the source comes
+    along, with ``readonly_recursive`` as read-only as the rest. A source that isn't there is ``made`` at each start.
+    """
 
     type: str
     source: str
@@ -40,6 +44,10 @@ class MountPoint(msgspec.Struct, kw_only=True):
     propagation: str = ""
     anonymous: bool = False
     no_copy: bool = False
+    subpath: str = ""
+    recursive: bool = True
+    readonly_recursive: bool = False
+    made: bool = False
 
 
 class ContainerRecord(msgspec.Struct, kw_only=True):

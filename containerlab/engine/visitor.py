@@ -59,7 +59,7 @@ def _answer(request: dict[str, Any], out: Any) -> None:
 
 def _mounted(request: dict[str, Any]) -> int:
     try:
-        return mount_stopped(request["bundle"], writable=request["op"] == "put")
+        return mount_stopped(request["bundle"], request["trees"], writable=request["op"] == "put")
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise _Refused("ContainerlabError", f"mounting the container's files: {error.filename or ''}: {why}") from error

@@ -20,9 +20,11 @@ _END_SECONDS = 5.0
 
 
 class Visitor:
-    """Made with its process; ``gone`` is set once that has ended and is reaped, ``exit_code`` is its own then."""
+    """Made with its process, that has ``descriptors`` under their own numbers.
 
-    def __init__(self, request: dict[str, Any], root: int | None) -> None:
+    ``gone`` is set once that has ended and is reaped, ``exit_code`` is its own then."""
+
+    def __init__(self, request: dict[str, Any], descriptors: list[int]) -> None:
         self._loop = asyncio.get_running_loop()
         self._received = b""
         self.gone = asyncio.Event()
@@ -34,7 +36,7 @@ class Visitor:
                 [sys.executable, "-P", "-m", "containerlab.engine.visitor", json.dumps(request)],
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
-                pass_fds=() if root is None else (root,),
+                pass_fds=descriptors,
                 cwd="/",
                 env=_environment(),
             )

@@ -15,9 +15,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from containerlab import errors
+from containerlab.engine.bind_sources import have_sources, open_sources
 from containerlab.engine.container import Container
 from containerlab.engine.parts import Parts
 from containerlab.engine.visitors import Visitor
+from containerlab.engine.volumes import Volumes
 from containerlab.errors import Conflict, ContainerlabError, HostLacks
 from containerlab.images.changes import changes
 from containerlab.images.trees import directory
@@ -63,8 +65,9 @@ async def end_visits(container: Container) -> None:
 class Visits:
     """``ref`` is a container's name or id, ``path`` one inside it; see ``images.places`` for what a path means."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, volumes: Volumes) -> None:
         self._parts = parts
+        self._volumes = volumes
 
     async def stat(self, ref: str, path: str) -> dict[str, Any]:
         """Docker's ``ContainerPathStat``. Raises NotFound in Docker's words."""
@@ -116,18 +119,34 @@ class Visits:
         root = await _enter(container)
         try:
             request = {"op": op, "path": path, "container": ref, "mounts": _mounts(container), **more}
-            visitor = Visitor({**request, "root": root, "bundle": str(container.folder)}, root)
-            container.visits.add(visitor)
-            try:
-                yield visitor
-            finally:
-                await asyncio.shield(visitor.end())
-                container.visits.discard(visitor)
+            async with self._sources(container, opened=root is not None) as trees:
+                request |= {"root": root, "trees": trees, "bundle": str(container.folder)}
+                visitor = Visitor(request, [*trees[0], *trees[1], *([] if root is None else [root])])
+                container.visits.add(visitor)
+                try:
+                    yield visitor
+                finally:
+                    await asyncio.shield(visitor.end())
+                    container.visits.discard(visitor)
         finally:
             if root is None:
                 container.lock.release()
             else:
                 os.close(root)
+
+    @asynccontextmanager
+    async def _sources(self, container: Container, *, opened: bool) -> AsyncIterator[tuple[list[int], list[int]]]:
+        """What a container that doesn't run has mounted, for the visitor to mount again; twice, for two attempts."""
+        mounts = [] if opened else container.record.mounts
+        async with self._volumes.mounts.mounted(mounts):
+            trees: tuple[list[int], list[int]] = ([], [])
+            try:
+                for attempt in trees if have_sources(mounts) else ():
+                    attempt += await asyncio.to_thread(open_sources, mounts)
+                yield trees
+            finally:
+                for fd in (*trees[0], *trees[1]):
+                    os.close(fd)
 
     def _tell(self, ref: str, action: str) -> None:
         self._parts.tell(self._parts.registry.get(ref), action)

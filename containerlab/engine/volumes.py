@@ -1,7 +1,7 @@
 """Volumes: data that outlives containers. Named ones are made and removed by hand, anonymous ones with a container.
 
 A volume is a folder of the store, bound into each container that names it. Its first user fills it with what the image
-has at that place.
+has at that place. One with options is a file system, mounted at that folder while somebody uses it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from containerlab.engine.names import near, new_id
 from containerlab.engine.parts import Parts, delete_tree
 from containerlab.engine.sizes import tree_size
 from containerlab.engine.state import MountPoint
-from containerlab.engine.volume_options import bound_folder, check_driver, check_name, check_options
+from containerlab.engine.volume_mounts import VolumeMounts
+from containerlab.engine.volume_options import check_driver, check_name, check_options
 from containerlab.engine.volume_table import Volume, VolumeTable
 from containerlab.errors import Conflict, InvalidParameter, NoSuchVolume
 
@@ -41,12 +42,16 @@ class Volumes:
         self._folder.mkdir(mode=0o711, exist_ok=True)
         self._table = VolumeTable(parts.database)
         self._known = {volume.name: volume for volume in self._table.load()}
+        self.mounts = VolumeMounts(self._folder, self._known.get, self._running)
         self._sweep()
 
     async def list(self, filters: dict[str, builtins.list[str]] | None = None) -> dict[str, Any]:
         """Docker's ``{"Volumes": [...], "Warnings": ...}``."""
         wanted = filters or {}
         check_names(wanted, _FILTERS)
+        dangling = wanted.get("dangling", [])
+        if dangling and dangling[0].lower() not in (*_TRUE, "0", "false"):
+            raise InvalidParameter(f"invalid filter 'dangling=[{dangling[0]}]'")
         return {
             "Volumes": [self._view(volume) for volume in self._known.values() if self._passes(volume, wanted)],
             "Warnings": None,
@@ -59,13 +64,16 @@ class Volumes:
         options: dict[str, str] | None = None,
         labels: dict[str, str] | None = None,
     ) -> dict[str, Any]:
-        """The volume, new or as it is: a name that exists is given back, as Docker does. Raises InvalidParameter."""
-        check_driver(driver)
-        check_options(options or {})
+        """The volume, new or as it is: a name that exists is given back whatever it was made with, as Docker does.
+
+        Raises InvalidParameter, HostLacks.
+        """
         anonymous = not name
+        check_driver(name, driver)
         volume = self._known.get(name)
         if volume is None:
             chosen = new_id() if anonymous else check_name(name)
+            check_options(chosen, options or {})
             made = Volume(
                 name=chosen,
                 created=time.time_ns(),
@@ -74,10 +82,6 @@ class Volumes:
                 options=options or {},
             )
             volume = await asyncio.to_thread(self._make, made)
-        elif options and options != volume.options:
-            raise Conflict(
-                f'A volume named "{name}" already exists with other options. Choose a different volume name.'
-            )
         return self._view(volume)
 
     async def inspect(self, name: str) -> dict[str, Any]:
@@ -99,7 +103,7 @@ class Volumes:
         """Docker's ``{"VolumesDeleted": [...], "SpaceReclaimed": N}``: anonymous ones, or with ``all`` every unused."""
         wanted = filters or {}
         check_names(wanted, _PRUNE)
-        everything = any(value.lower() in _TRUE for value in wanted.get("all", []))
+        everything = _asks_for_all(wanted.get("all", []))
         bounds = [moment(value) for value in wanted.get("until", [])]
         deleted, reclaimed = [], 0
         for volume in tuple(self._known.values()):
@@ -127,10 +131,16 @@ class Volumes:
         ]
 
     def data(self, name: str) -> Path:
-        """The folder that is bound into containers. Raises InvalidParameter when it is the host's, and missing."""
-        volume = self._known.get(name)
-        bound = bound_folder(volume.options) if volume is not None else None
-        return Path(bound) if bound is not None else self._folder / name / "_data"
+        """The folder that is bound into containers."""
+        return self.mounts.data(name)
+
+    def with_options(self, points: Iterable[MountPoint]) -> builtins.list[MountPoint]:
+        """Those of ``points`` whose volume has to be mounted before it is used."""
+        known = self._known
+        return [point for point in points if point.name in known and known[point.name].options.get("type")]
+
+    def _running(self, name: str) -> bool:
+        return any(container.state.running for container in self.users(name))
 
     def ensure(self, points: Iterable[MountPoint], asked: dict[str, Volume]) -> builtins.list[str]:
         """Make those of ``points`` that aren't there; the names of the new ones. For a thread."""
@@ -149,17 +159,37 @@ class Volumes:
             if volume is not None and volume.anonymous and not self.users(volume.name):
                 await self._remove(volume)
 
+    def tell_mounted(self, container: Container) -> None:
+        """Publish that a container is about to see its volumes."""
+        for point in container.record.mounts:
+            if point.type == "volume":
+                self._parts.tell_volume(
+                    point.name,
+                    "mount",
+                    container=container.id,
+                    destination=point.destination,
+                    propagation=point.propagation,
+                    **{"read/write": str(point.rw).lower()},
+                )
+
+    def tell_unmounted(self, container: Container) -> None:
+        """Publish that it sees them no more."""
+        for point in container.record.mounts:
+            if point.type == "volume":
+                self._parts.tell_volume(point.name, "unmount", container=container.id)
+
     def usage(self) -> builtins.list[dict[str, Any]]:
         """``Volumes`` of ``GET /system/df``; for a thread."""
         views = []
-        for volume in tuple(self._known.values()):
-            size = tree_size(str(self._folder / volume.name / "_data")) if not volume.options else -1
+        # One with options isn't counted, and not listed: what it holds isn't the store's (moby volume/service).
+        for volume in [volume for volume in self._known.values() if not volume.options]:
+            size = tree_size(str(self.data(volume.name)))
             usage = {"Size": size, "RefCount": len(self.users(volume.name))}
             views.append({**self._view(volume), "UsageData": usage})
         return views
 
     def _make(self, volume: Volume) -> Volume:
-        (self._folder / volume.name / "_data").mkdir(mode=0o755, parents=True, exist_ok=True)
+        self.data(volume.name).mkdir(mode=0o755, parents=True, exist_ok=True)
         self._table.insert(volume)
         self._known[volume.name] = volume
         self._parts.tell_volume(volume.name, "create")
@@ -169,7 +199,11 @@ class Volumes:
         self._known.pop(volume.name, None)
         self._table.delete(volume.name)
         self._parts.tell_volume(volume.name, "destroy")
-        await asyncio.to_thread(delete_tree, self._folder / volume.name)
+        await asyncio.to_thread(self._delete, volume.name)
+
+    def _delete(self, name: str) -> None:
+        self.mounts.drop(name)
+        delete_tree(self._folder / name)
 
     def _get(self, name: str) -> Volume:
         try:
@@ -181,7 +215,7 @@ class Volumes:
         return {
             "Name": volume.name,
             "Driver": "local",
-            "Mountpoint": str(self._folder / volume.name / "_data"),
+            "Mountpoint": str(self.data(volume.name)),
             "CreatedAt": rfc3339(volume.created // 1_000_000_000 * 1_000_000_000),
             "Labels": {**volume.labels, **({"com.docker.volume.anonymous": ""} if volume.anonymous else {})} or None,
             "Options": volume.options or None,
@@ -190,8 +224,6 @@ class Volumes:
 
     def _passes(self, volume: Volume, filters: dict[str, builtins.list[str]]) -> bool:
         dangling = filters.get("dangling", [])
-        if dangling and dangling[0].lower() not in (*_TRUE, "0", "false"):
-            raise InvalidParameter(f"invalid filter 'dangling={dangling[0]}'")
         labels = self._view(volume)["Labels"] or {}
         return (
             (not dangling or (dangling[0].lower() in _TRUE) is not bool(self.users(volume.name)))
@@ -204,4 +236,13 @@ class Volumes:
         """Folders whose row never came, or went first."""
         for folder in self._folder.iterdir():
             if folder.name not in self._known:
-                delete_tree(folder)
+                self._delete(folder.name)
+
+
+def _asks_for_all(values: list[str]) -> bool:
+    """moby daemon/volume/service (``withPrune``). Raises InvalidParameter."""
+    if len(values) > 1:
+        raise InvalidParameter(f"invalid filter 'all=[{' '.join(values)}]': only one value is expected")
+    if values and values[0].lower() not in (*_TRUE, "t", "0", "f", "false"):
+        raise InvalidParameter(f"invalid filter 'all': strconv.ParseBool: parsing \"{values[0]}\": invalid syntax")
+    return bool(values) and values[0].lower() in (*_TRUE, "t")

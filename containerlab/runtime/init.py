@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NoReturn
 from containerlab.runtime import constants as c
 from containerlab.runtime import devices, rootfs, syscalls
 from containerlab.runtime.inroot import Root
+from containerlab.runtime.mounts import FIRST_TREE
 from containerlab.runtime.process import finish, set_oom_score
 from containerlab.runtime.report import Report
 
@@ -58,7 +59,7 @@ def run(plan: Plan, stdio: Sequence[int] | None, report: Report) -> NoReturn:
     syscalls.prctl(c.PR_SET_DUMPABLE, 0)
     for path, kind in plan.joins:
         _join(path, kind)
-    close_inherited(stdio, report)
+    close_inherited(stdio, report, plan.trees)
     os.setsid()
     os.umask(0o022)
     _own_names(plan)
@@ -83,17 +84,22 @@ def join_cgroup(join_fds: list[int], *, namespace: bool) -> None:
         syscalls.unshare(c.CLONE_NEWCGROUP)
 
 
-def close_inherited(stdio: Sequence[int] | None, report: Report) -> None:
-    """Stdio in place, the report at 3, and nothing else of the parent's is open from here on (CVE-2024-21626)."""
+def close_inherited(stdio: Sequence[int] | None, report: Report, trees: Sequence[int] = ()) -> None:
+    """Stdio in place, the report at 3, ``trees`` behind it, and nothing else of the parent's is open from here on
+    (CVE-2024-21626)."""
+    # Out of the way first: one of them may stand where another belongs.
+    above = FIRST_TREE + len(trees)
+    kept = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, max(above, 10)) for fd in trees]
     if stdio is not None:
-        # Out of the way first: one of them may stand where another belongs.
-        high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in stdio]
+        high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, max(above, 10)) for fd in stdio]
         for number, fd in enumerate(high):
             os.dup2(fd, number)
     if report.fd != _SYNC:
         os.dup2(report.fd, _SYNC, inheritable=False)
         report.fd = _SYNC
-    syscalls.close_range(_SYNC + 1)
+    for number, fd in enumerate(kept, FIRST_TREE):
+        os.dup2(fd, number, inheritable=False)
+    syscalls.close_range(above)
 
 
 def take_terminal(slave: int) -> None:

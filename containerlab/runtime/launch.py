@@ -16,7 +16,7 @@ from pathlib import Path
 
 from containerlab.errors import HostLacks
 from containerlab.runtime import constants as c
-from containerlab.runtime import syscalls, userns
+from containerlab.runtime import host_mounts, syscalls, userns
 from containerlab.runtime.identity import Identity, open_process
 
 __all__ = ["ensure_supervisor", "enter_namespaces", "supervisor_identity"]
@@ -33,6 +33,7 @@ def ensure_supervisor(run_folder: Path, store: Path) -> None:
     Raises ``HostLacks`` where the host allows no such namespaces, or the supervisor couldn't be started; ``OSError``
     when the folders can't be made.
     """
+    host_mounts.remember()
     for folder in (run_folder, store):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(run_folder / "supervisor.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -16,7 +16,20 @@ from containerlab.runtime import syscalls
 from containerlab.runtime.inroot import Root
 from containerlab.runtime.mount_options import MountOptions
 
-__all__ = ["Bind", "Filesystem", "Mask", "ReadonlyPath", "Step", "mount_on"]
+__all__ = [
+    "FIRST_TREE",
+    "Bind",
+    "Filesystem",
+    "Mask",
+    "ReadonlyPath",
+    "Step",
+    "mount_on",
+    "open_below",
+    "set_attributes",
+]
+
+# The descriptors behind stdio and the report: mounts that came with the request to start, attached nowhere yet.
+FIRST_TREE = 4
 
 # What lxcfs and its like lay over /proc, as runc lets them; everything else below /proc would mislead the
 # runtime's own reads and writes there (CVE-2019-19921, CVE-2025-52881).
@@ -84,15 +97,20 @@ class Filesystem:
 
 
 class Bind:
-    """A file or directory of the host, or of the container's cgroup, at a place in the container."""
+    """A file or directory of the host, or of the container's cgroup, at a place in the container.
 
-    def __init__(self, destination: str, source: str, options: MountOptions) -> None:
+    With ``below`` it is what lies at that path inside ``source``, and no link leads out of it. ``tree`` is a descriptor
+    that already holds the mount, which takes the place of ``source``.
+    """
+
+    def __init__(
+        self, destination: str, source: str, options: MountOptions, *, below: str = "", tree: int | None = None
+    ) -> None:
         self.destination, self.source, self.options = destination, source, options
+        self.below, self.tree = below, tree
 
     def execute(self, root: Root) -> None:
-        options = self.options
-        recursive = c.AT_RECURSIVE if options.flags & c.MS_REC else 0
-        tree = syscalls.open_tree(c.AT_FDCWD, self.source, c.OPEN_TREE_CLONE | recursive)
+        tree = self._open() if self.tree is None else self.tree
         try:
             if stat.S_ISDIR(os.fstat(tree).st_mode):
                 target = root.ensure_directory(self.destination)
@@ -100,12 +118,23 @@ class Bind:
                 target = root.ensure_file(self.destination)
             try:
                 refuse_proc(self.destination, target)
-                _set_attributes(tree, options)
+                _require_same_kind(tree, target, self.destination)
+                set_attributes(tree, self.options)
                 attach(tree, target, self.destination)
             finally:
                 os.close(target)
         finally:
             os.close(tree)
+
+    def _open(self) -> int:
+        flags = c.OPEN_TREE_CLONE | (c.AT_RECURSIVE if self.options.flags & c.MS_REC else 0)
+        if not self.below:
+            return syscalls.open_tree(c.AT_FDCWD, self.source, flags)
+        found = open_below(self.source, self.below)
+        try:
+            return syscalls.open_tree(found, "", flags)
+        finally:
+            os.close(found)
 
     def describe(self) -> str:
         readonly = ", then mount_setattr(MOUNT_ATTR_RDONLY)" if self.options.set & c.MOUNT_ATTR_RDONLY else ""
@@ -202,6 +231,23 @@ def refuse_proc(destination: str, target: int) -> None:
         raise OSError(errno.EPERM, f'"{destination}" cannot be mounted because it is inside /proc', destination)
 
 
+def open_below(folder: str, path: str) -> int:
+    """An O_PATH descriptor of ``path`` inside ``folder``; EXDEV for a link or ``..`` that leads out (openat2(2))."""
+    base = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return syscalls.openat2(base, path, os.O_PATH, resolve=c.RESOLVE_BENEATH | c.RESOLVE_NO_MAGICLINKS)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
+    finally:
+        os.close(base)
+
+
+def _require_same_kind(tree: int, target: int, path: str) -> None:
+    """ENOTDIR, where move_mount(2) says EINVAL: a directory can't lie over a file, nor a file over a directory."""
+    if stat.S_ISDIR(os.fstat(tree).st_mode) != stat.S_ISDIR(os.fstat(target).st_mode):
+        raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+
+
 def _refuse_links(root: Root, path: str) -> None:
     resolve = c.RESOLVE_IN_ROOT | c.RESOLVE_NO_SYMLINKS
     try:
@@ -215,7 +261,8 @@ def _refuse_links(root: Root, path: str) -> None:
         raise OSError(errno.ELOOP, message, path) from None
 
 
-def _set_attributes(tree: int, options: MountOptions) -> None:
+def set_attributes(tree: int, options: MountOptions) -> None:
+    """Flags and propagation on a mount that is attached nowhere yet."""
     if options.set or options.clear:
         syscalls.mount_setattr(tree, set=options.set, clear=options.clear)
     if options.recursive_set or options.recursive_clear:

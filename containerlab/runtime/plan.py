@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from containerlab.runtime import constants as c
 from containerlab.runtime import devices, mounts, rootfs, tini
@@ -14,6 +14,9 @@ from containerlab.runtime.mount_options import parse_options
 from containerlab.runtime.mounts import Step
 from containerlab.runtime.process import Process
 from containerlab.runtime.userns import in_user_namespace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Plan", "describe", "make_plan"]
 
@@ -53,10 +56,13 @@ class Plan:
     sysctl: dict[str, str]
     process: Process
     join_fds: list[int] = field(default_factory=list)
+    trees: list[int] = field(default_factory=list)
 
 
-def make_plan(spec: dict[str, Any], bundle: str, join_fds: list[int]) -> Plan:
-    """Raises ``ValueError`` for a spec that can't be done, ``OSError`` when a file it names can't be read."""
+def make_plan(spec: dict[str, Any], bundle: str, join_fds: list[int], trees: Sequence[int] = ()) -> Plan:
+    """``trees`` are descriptors of mounts for the binds that ``containerlab.trees`` names, in its order.
+
+    Raises ``ValueError`` for a spec that can't be done, ``OSError`` when a file it names can't be read."""
     annotations, linux = spec.get("annotations", {}), spec.get("linux", {})
     flags, joins, cgroup_namespace = _namespaces(linux.get("namespaces", []))
     if not flags & c.CLONE_NEWNS:
@@ -68,6 +74,8 @@ def make_plan(spec: dict[str, Any], bundle: str, join_fds: list[int]) -> Plan:
         group_words=json.loads(annotations.get("containerlab.groups", "[]")),
     )
     device_steps = _device_steps(spec, process, init=annotations.get("containerlab.init") == "1")
+    if len(trees) != len(json.loads(annotations.get("containerlab.trees", "[]"))):
+        raise ValueError("binds need their mounts to come with the request to start")
     propagation = linux.get("rootfsPropagation", "")
     if propagation not in _PROPAGATION:
         raise ValueError(f"rootfsPropagation {propagation!r}: only private and slave leave the host's mounts alone")
@@ -78,13 +86,14 @@ def make_plan(spec: dict[str, Any], bundle: str, join_fds: list[int]) -> Plan:
         root=_root(spec, bundle, annotations),
         root_readonly=bool(spec.get("root", {}).get("readonly", False)),
         propagation=_PROPAGATION[propagation],
-        mounts=[_mount_step(mount, join_fds) for mount in spec.get("mounts", [])],
+        mounts=_mount_steps(spec.get("mounts", []), annotations, join_fds),
         devices=device_steps,
         hostname=spec.get("hostname", ""),
         domainname=spec.get("domainname", ""),
         sysctl=_sysctls(linux.get("sysctl", {}), flags, joins),
         process=process,
         join_fds=join_fds,
+        trees=list(trees),
     )
 
 
@@ -125,6 +134,20 @@ def _root(spec: dict[str, Any], bundle: str, annotations: dict[str, str]) -> roo
         volatile=bool(overlay.get("volatile", False)),
         user_xattr=in_user_namespace(),
     )
+
+
+def _mount_steps(entries: list[dict[str, Any]], annotations: dict[str, str], join_fds: list[int]) -> list[Step]:
+    """``containerlab.below`` and ``containerlab.trees`` say which binds are a part of their source, or came along."""
+    below = json.loads(annotations.get("containerlab.below", "{}"))
+    trees = json.loads(annotations.get("containerlab.trees", "[]"))
+    steps = []
+    for mount in entries:
+        step = _mount_step(mount, join_fds)
+        if isinstance(step, mounts.Bind):
+            step.below = below.get(step.destination, "")
+            step.tree = mounts.FIRST_TREE + trees.index(step.destination) if step.destination in trees else None
+        steps.append(step)
+    return steps
 
 
 def _mount_step(mount: dict[str, Any], join_fds: list[int]) -> Step:

@@ -22,7 +22,7 @@ from containerlab.runtime.report import Report, StageError
 from containerlab.runtime.signals import blocked_signals, reset_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Protocol
 
     class CgroupMembership(Protocol):
@@ -109,8 +109,9 @@ def spawn(
     bundle: str,
     stdio: tuple[int, int, int] | None,
     cgroup: CgroupMembership | None,
+    trees: Sequence[int] = (),
 ) -> Starting:
-    """Clones the container's first process. ``stdio`` None: a terminal of the container's own.
+    """Clones the container's first process. ``stdio`` None: a terminal of the container's own; ``trees``: see ``plan``.
 
     Raises ``StageError`` for what fails before the clone. The calling process must have one thread.
     """
@@ -122,7 +123,7 @@ def spawn(
     if spec.get("annotations", {}).get("containerlab.backend", "native") == "vm":
         return clone_child(lambda report: _run_vm(bundle, stdio, join_fds, report), signal.SIGCHLD, request)
     try:
-        plan = make_plan(spec, bundle, join_fds)
+        plan = make_plan(spec, bundle, join_fds, trees)
     except OSError as error:
         raise StageError("clone", error.errno or 0, error.strerror or str(error), error.filename or "") from error
     except (ValueError, KeyError, TypeError) as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from containerlab.runtime import constants as c
@@ -50,11 +51,13 @@ def holds_files(fd: int) -> bool:
     return syscalls.fstatfs_type(fd) not in _NO_FILES
 
 
-def mount_stopped(bundle: str, *, writable: bool) -> int:
+def mount_stopped(bundle: str, trees: tuple[Sequence[int], Sequence[int]] = ((), ()), *, writable: bool) -> int:
     """An O_PATH descriptor of a stopped container's root; the caller has one thread, and a namespace of its own after.
 
-    Without ``writable`` nothing of the container is written, not even its overlay's work folder, except that a place
-    for a volume is made where it lacks one. Nobody else may have its upper directory mounted. ``OSError`` with a path.
+    ``trees`` are the mounts of the binds that ``containerlab.trees`` names, in its order; twice, because what was
+    attached once can't be again, should a second attempt be needed. Without ``writable`` nothing of the container is
+    written, not even its overlay's work folder, except that a place for a volume is made where it lacks one. Nobody
+    else may have its upper directory mounted. ``OSError`` with a path.
     """
     with open(f"{bundle}/config.json", "rb") as file:
         spec = json.load(file)
@@ -62,15 +65,15 @@ def mount_stopped(bundle: str, *, writable: bool) -> int:
     syscalls.mount("", "/", "", c.MS_PRIVATE | c.MS_REC)
     if not writable:
         try:
-            return _mount(spec, bundle, writable=False)
+            return _mount(spec, bundle, trees[0], writable=False)
         except OSError as error:
             if error.errno != errno.EROFS:
                 raise
             syscalls.umount2(_target(spec, bundle), c.MNT_DETACH)
-    return _mount(spec, bundle, writable=True)
+    return _mount(spec, bundle, trees[1], writable=True)
 
 
-def _mount(spec: dict[str, Any], bundle: str, *, writable: bool) -> int:
+def _mount(spec: dict[str, Any], bundle: str, trees: Sequence[int], *, writable: bool) -> int:
     overlay = json.loads(spec["annotations"]["containerlab.overlay"])
     upper, lower = overlay["upper"], overlay["lower"]
     root = Root(
@@ -84,10 +87,14 @@ def _mount(spec: dict[str, Any], bundle: str, *, writable: bool) -> int:
             user_xattr=in_user_namespace(),
         ).execute()
     )
+    below = json.loads(spec["annotations"].get("containerlab.below", "{}"))
+    places = json.loads(spec["annotations"].get("containerlab.trees", "[]"))
+    opened = dict(zip(places, trees, strict=True))
     for mount in spec.get("mounts", []):
         options = parse_options(mount.get("options", []))
         if options.flags & c.MS_BIND:
-            Bind(mount["destination"], mount["source"], options).execute(root)
+            place = mount["destination"]
+            Bind(place, mount["source"], options, below=below.get(place, ""), tree=opened.get(place)).execute(root)
     if spec.get("root", {}).get("readonly", False):
         syscalls.mount_setattr(root.fd, set=c.MOUNT_ATTR_RDONLY)
     return root.fd

@@ -34,9 +34,16 @@ def plan(volumes: dict[str, Any] | None = None, **host: Any) -> MountPlan:
 def test_a_bind_s_mode_says_access_and_propagation(tmp_path: Path, mode: str, rw: bool, propagation: str) -> None:
     (point,) = plan(binds=[f"{tmp_path}:/b:{mode}" if mode else f"{tmp_path}:/b"]).points.values()
     assert point == MountPoint(
-        type="bind", source=str(tmp_path), destination="/b", mode=mode, rw=rw, propagation=propagation
+        type="bind",
+        source=str(tmp_path),
+        destination="/b",
+        mode=mode,
+        rw=rw,
+        propagation=propagation,
+        readonly_recursive=not rw,
+        made=True,
     )
-    options = ["rbind", propagation, "rw" if rw else "ro"]
+    options = ["rbind", propagation, *([] if rw else ["rro"])]
     assert point_to_oci(point, []) == {
         "destination": "/b",
         "type": "bind",
@@ -103,8 +110,12 @@ def test_a_dangling_link_is_a_source_that_exists(tmp_path: Path) -> None:
         ("/tmp:", "invalid volume specification: '/tmp:'"),
         ("/tmp:/x:ro:rw", "invalid volume specification: '/tmp:/x:ro:rw'"),
         ("", "invalid mount path: '' mount path must be absolute"),
-        ("/tmp:/x:shared", "bind propagation 'shared' isn't carried out by this engine yet."),
-        ("x:/x", "volume name is too short, names should be at least two alphanumeric characters"),
+        (
+            "data:/x:shared",
+            "invalid volume specification: 'data:/x:shared': "
+            'invalid mount config for type "volume": field BindOptions must not be specified',
+        ),
+        ("x:/x", "create x: volume name is too short, names should be at least two alphanumeric characters"),
     ],
 )
 def test_a_bind_that_can_t_be_is_refused(bind: str, message: str) -> None:
@@ -138,16 +149,18 @@ def test_a_bind_that_can_t_be_is_refused(bind: str, message: str) -> None:
             f"{BIND}invalid propagation mode: foo",
         ),
         (
-            Mount(type="bind", source="/tmp", target="/x", bind_options=BindOptions(propagation="rshared")),
-            "bind propagation 'rshared' isn't carried out by this engine yet.",
-        ),
-        (
-            Mount(type="bind", source="/tmp", target="/x", bind_options=BindOptions(non_recursive=True)),
-            "bind-recursive isn't carried out by this engine yet: binds are recursive.",
-        ),
-        (
             Mount(type="bind", source="/tmp", target="/x", bind_options=BindOptions(read_only_force_recursive=True)),
-            "bind-recursive isn't carried out by this engine yet: binds are recursive.",
+            "mount options conflict: !ReadOnly && BindOptions.ReadOnlyForceRecursive",
+        ),
+        (
+            Mount(
+                type="bind",
+                source="/tmp",
+                target="/x",
+                read_only=True,
+                bind_options=BindOptions(read_only_force_recursive=True, read_only_non_recursive=True),
+            ),
+            "mount options conflict: ReadOnlyNonRecursive && BindOptions.ReadOnlyForceRecursive",
         ),
         (
             Mount(type="tmpfs", source="/x", target="/x"),
@@ -161,15 +174,26 @@ def test_a_bind_that_can_t_be_is_refused(bind: str, message: str) -> None:
         (Mount(type="npipe", source="x", target="/x"), 'invalid mount config for type "npipe": mount type unknown'),
         (
             Mount(type="volume", target="/x", volume_options=VolumeOptions(subpath="a")),
-            "volume-subpath isn't carried out by this engine yet.",
+            'invalid mount config for type "volume": must not set Subpath when using anonymous volumes',
+        ),
+        *(
+            (
+                Mount(type="volume", source="vol", target="/x", volume_options=VolumeOptions(subpath=path)),
+                'invalid mount config for type "volume": subpath must be a relative path within the volume',
+            )
+            for path in ("/a", "..", "../a", "a/../../b", "./..", "a\0b")
+        ),
+        (
+            Mount(type="tmpfs", target="/x", tmpfs_options=TmpfsOptions(options=[["suid"]])),
+            'invalid mount config for type "tmpfs": invalid option: suid',
         ),
         (
             Mount(type="volume", target="/x", volume_options=VolumeOptions(driver_config={"Name": "nfs"})),
-            'error looking up volume plugin nfs: plugin "nfs" not found',
+            'create : error looking up volume plugin nfs: plugin "nfs" not found',
         ),
         (
-            Mount(type="volume", target="/x", volume_options=VolumeOptions(driver_config={"Options": {"size": "x"}})),
-            'invalid option: "size"',
+            Mount(type="volume", target="/x", volume_options=VolumeOptions(driver_config={"Options": {"size": "1m"}})),
+            "create : quota size requested but no quota support",
         ),
     ],
 )
@@ -206,7 +230,7 @@ def test_a_tmpfs_has_docker_s_options_before_its_own_and_is_not_listed_among_the
         "destination": "/t",
         "type": "tmpfs",
         "source": "tmpfs",
-        "options": ["noexec", "nosuid", "nodev", "size=1m", "exec"],
+        "options": ["nosuid", "nodev", "size=1m", "exec"],
     } in made.oci()
     assert [point.destination for point in made.listed] == ["/u"]
 
@@ -214,12 +238,12 @@ def test_a_tmpfs_has_docker_s_options_before_its_own_and_is_not_listed_among_the
 @pytest.mark.parametrize(
     ("options", "read_only", "expected"),
     [
-        (None, False, ["rw", "noexec", "nosuid", "nodev"]),
-        (None, True, ["ro", "noexec", "nosuid", "nodev"]),
+        (None, False, ["noexec", "nosuid", "nodev", "rw"]),
+        (None, True, ["noexec", "nosuid", "nodev", "ro"]),
         (
             TmpfsOptions(size_bytes=4096, mode=0o1770),
             False,
-            ["rw", "noexec", "nosuid", "nodev", "size=4096", "mode=1770"],
+            ["noexec", "nosuid", "nodev", "rw", "size=4096", "mode=1770"],
         ),
     ],
 )
@@ -228,6 +252,31 @@ def test_a_mounted_tmpfs_takes_size_and_mode(
 ) -> None:
     made = plan(mounts=[Mount(type="tmpfs", target="/t", tmpfs_options=options, read_only=read_only)])
     assert made.oci()[0]["options"] == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [("bogus=1", '["bogus" "1"]'), ("bogus", '["bogus"]'), ("size", '["size"]'), ("size=", '["size" ""]')],
+)
+def test_an_option_that_no_tmpfs_has_is_refused(words: str, shown: str) -> None:
+    with pytest.raises(InvalidParameter) as refused:
+        plan(tmpfs={"/t": words})
+    assert refused.value.message == f"invalid tmpfs option {shown}"
+
+
+def test_what_lies_below_a_read_only_mount_is_read_only_since_api_1_44_unless_asked_otherwise() -> None:
+    def access(*, since_1_44: bool, **options: Any) -> str:
+        mount = Mount(type="bind", source="/tmp", target="/x", read_only=True, bind_options=BindOptions(**options))
+        made = plan_mounts(
+            ContainerConfig(), HostConfig(mounts=[mount]), VOLUMES.joinpath, readonly_recursive=since_1_44
+        )
+        return " ".join(made.oci()[0]["options"])
+
+    assert access(since_1_44=True) == "rbind rprivate rro"
+    assert access(since_1_44=False) == "rbind rprivate ro"
+    assert access(since_1_44=True, read_only_non_recursive=True) == "rbind rprivate ro"
+    assert access(since_1_44=False, read_only_force_recursive=True) == "rbind rprivate rro"
+    assert access(since_1_44=True, non_recursive=True) == "bind rprivate rro"
 
 
 def test_an_image_s_volume_is_anonymous_unless_something_is_mounted_there() -> None:

@@ -213,7 +213,7 @@ def test_every_option_of_a_mount_has_been_thought_of(model: type[msgspec.Struct]
             "read_only_force_recursive",
         },
         VolumeOptions: {"no_copy", "labels", "driver_config", "subpath"},
-        TmpfsOptions: {"size_bytes", "mode"},
+        TmpfsOptions: {"size_bytes", "mode", "options"},
     }
     assert {field.name for field in msgspec.structs.fields(model)} == known[model]
 

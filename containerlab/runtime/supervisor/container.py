@@ -18,7 +18,7 @@ from containerlab.runtime.userns import in_user_namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from containerlab.runtime.cgroups import Cgroup, Driver
@@ -99,14 +99,17 @@ class Container:
             message = error.strerror or str(error)
             raise RequestError("cgroup", error.errno or 0, message, str(error.filename or "")) from None
 
-    def start(self, answer: Answer) -> None:
-        """Idempotent: a container that was started already answers as it did then. Raises OSError."""
+    def start(self, answer: Answer, trees: Sequence[int] = ()) -> None:
+        """Idempotent: a container that was started already answers as it did then. ``trees`` are mounts for its shared
+        binds. Raises OSError."""
         if self.task.status != CREATED or self.task.starting:
             self.task.wait_started(answer)
             return
         spec = self._fresh_spec()
         self._require_device_filter(spec)
-        self.task.start(lambda stdio: spawn(spec, self._bundle, stdio, self.cgroup), answer, self._start_answered)
+        self.task.start(
+            lambda stdio: spawn(spec, self._bundle, stdio, self.cgroup, trees), answer, self._start_answered
+        )
 
     def _start_answered(self) -> None:
         self.cgroup.close()

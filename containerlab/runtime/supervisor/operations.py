@@ -104,9 +104,9 @@ class Operations:
         self._containers[name] = Container(self._loop, self._driver, name, bundle, io, self._exited, self._detached)
         connection.reply(request["id"], {"cgroup": self._containers[name].cgroup.paths})
 
-    def _start(self, connection: Connection, request: dict[str, Any], _fds: list[int]) -> None:
+    def _start(self, connection: Connection, request: dict[str, Any], fds: list[int]) -> None:
         container = self._container(request)
-        container.start(_answer(connection, request["id"]))
+        container.start(_answer(connection, request["id"]), fds)
         self._adopt(container.task)
 
     def _exec(self, connection: Connection, request: dict[str, Any], fds: list[int]) -> None:

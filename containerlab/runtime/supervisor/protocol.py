@@ -14,7 +14,7 @@ __all__ = ["MAX_FDS", "MAX_PACKET", "PROTOCOL", "RequestError", "decode", "encod
 
 PROTOCOL = 1
 MAX_PACKET = 65536
-MAX_FDS = 4
+MAX_FDS = 253  # SCM_MAX_FD (unix(7)); a start brings one for each bind
 
 
 class RequestError(OSError):

@@ -1,0 +1,129 @@
+"""Data in a volume outlives the container, the engine and every process of the store, however these end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from containerlab import paths
+from tests.store import Store
+from tests.volumes.conftest import IMAGE, of_volume
+
+pytestmark = pytest.mark.ours("kills the engine's processes")
+
+
+@contextlib.contextmanager
+def connected(store: Store) -> Iterator[docker.DockerClient]:
+    store.start()
+    client = docker.DockerClient(base_url=store.host)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def shell(client: docker.DockerClient, script: str, **options: object) -> str:
+    said: bytes = client.containers.run(IMAGE, ["sh", "-c", script], network_mode="none", remove=True, **options)
+    return said.decode().strip()
+
+
+def supervisor(store: Store) -> int:
+    record = json.loads((paths.run_folder(store.folder) / "supervisor.json").read_text())
+    return int(record["pid"])
+
+
+def mounted(store: Store) -> list[str]:
+    """The store's volumes that are mounted in the namespace of its supervisor."""
+    lines = Path(f"/proc/{supervisor(store)}/mountinfo").read_text().splitlines()
+    return [line.split()[4].split("/")[-2] for line in lines if f"{store.folder}/volumes/" in line]
+
+
+def end(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{pid}").exists() and "Z (" not in Path(f"/proc/{pid}/stat").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_what_was_written_is_there_when_every_process_of_the_store_has_been_killed(store: Store) -> None:
+    with connected(store) as client:
+        client.volumes.create("kept", labels={"of": "test"})
+        container = client.containers.run(
+            IMAGE,
+            ["sh", "-c", "echo data > /x/file; sync; touch /x/ready; sleep 1000"],
+            mounts=[of_volume("kept")],
+            network_mode="none",
+            detach=True,
+        )
+        while container.exec_run(["test", "-e", "/x/ready"]).exit_code:
+            time.sleep(0.02)
+        first = supervisor(store)
+    store.kill(signal.SIGKILL)
+    end(first)
+    with connected(store) as client:
+        assert shell(client, "cat /x/file", mounts=[of_volume("kept")]) == "data"
+        [volume] = client.volumes.list()
+        assert (volume.name, volume.attrs["Labels"]) == ("kept", {"of": "test"})
+        with pytest.raises(docker.errors.APIError, match="volume is in use"):
+            volume.remove()
+        container.remove(force=True)
+        volume.remove()
+    assert not list((store.folder / "volumes").iterdir())
+
+
+def test_a_tmpfs_volume_is_shared_across_a_killed_engine_and_gone_with_its_last_user(store: Store) -> None:
+    with connected(store) as client:
+        client.volumes.create("quick", driver_opts={"type": "tmpfs", "device": "tmpfs"})
+        options = {"mounts": [of_volume("quick")], "network_mode": "none"}
+        script = "echo data > /x/file; touch /x/ready; sleep 1000"
+        container = client.containers.run(IMAGE, ["sh", "-c", script], detach=True, **options)
+        while container.exec_run(["test", "-e", "/x/ready"]).exit_code:
+            time.sleep(0.02)
+        assert mounted(store) == ["quick"]
+    store.kill(signal.SIGKILL)
+    with connected(store) as client:
+        assert shell(client, "cat /x/file", mounts=[of_volume("quick")]) == "data"
+        client.containers.get(container.id).remove(force=True)
+        assert mounted(store) == []
+        assert shell(client, "ls /x", mounts=[of_volume("quick")]) == ""
+
+
+def test_a_mount_that_a_killed_engine_left_for_nobody_is_let_go(store: Store) -> None:
+    with connected(store) as client:
+        client.volumes.create("quick", driver_opts={"type": "tmpfs", "device": "tmpfs"})
+        container = client.containers.run(
+            IMAGE, ["sleep", "1000"], mounts=[of_volume("quick")], network_mode="none", detach=True
+        )
+        pid = client.api.inspect_container(container.id)["State"]["Pid"]
+    store.kill(signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)
+    with connected(store) as client:
+        assert container.id in {found.id for found in client.containers.list(all=True)}
+        assert mounted(store) == []
+
+
+def test_a_bound_folder_s_files_are_never_removed_with_the_volume(store: Store, tmp_path: Path) -> None:
+    device = tmp_path / "precious"
+    device.mkdir()
+    (device / "file").write_text("mine")
+    with connected(store) as client:
+        volume = client.volumes.create("bound", driver_opts={"type": "none", "o": "bind", "device": str(device)})
+        container = client.containers.run(
+            IMAGE, ["sleep", "1000"], mounts=[of_volume("bound")], network_mode="none", detach=True
+        )
+        assert mounted(store) == ["bound"]
+    store.kill(signal.SIGKILL)
+    with connected(store) as client:
+        client.containers.get(container.id).remove(force=True)
+        client.api.remove_volume(volume.name)
+    assert (device / "file").read_text() == "mine"
+    assert not list((store.folder / "volumes").iterdir())
