@@ -6,6 +6,7 @@ Each test mounts a tmpfs of its own on the host, shared or private, and unmounts
 from __future__ import annotations
 
 import contextlib
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -50,7 +51,8 @@ def waiting(client: docker.DockerClient, name: str) -> Iterator[Callable[..., do
             name=name,
             mounts=[bind(source, **options)],
             network_mode="none",
-            privileged=True,
+            cap_add=["SYS_ADMIN"],
+            security_opt=["seccomp=unconfined"],
             detach=True,
         )
 
@@ -194,7 +196,7 @@ def test_a_source_that_is_gone_at_the_start_is_made_again_or_named_as_its_option
     cli: Cli, client: docker.DockerClient, name: str, tmp_path: Path
 ) -> None:
     cli.ok("create", "--network", "none", "--name", name, "-v", f"{tmp_path}/gone:/x", IMAGE, "ls", "-d", "/x")
-    (tmp_path / "gone").rmdir()
+    shutil.rmtree(tmp_path / "gone", ignore_errors=True)  # Docker makes it now alone
     assert cli.ok("start", "-a", name) == "/x"
     assert (tmp_path / "gone").is_dir()
     client.api.remove_container(name)
