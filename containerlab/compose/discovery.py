@@ -68,13 +68,13 @@ def _paths(files: Sequence[Path] | None, here: Path, environment: Mapping[str, s
         separator = environment.get("COMPOSE_PATH_SEPARATOR") or ":"
         return [here / name for name in named.split(separator) if name]
     for folder in (here, *here.parents):
-        there = [name for name in _NAMES if (folder / name).is_file()]
+        there = [name for name in _NAMES if document.is_file(folder / name)]
         if not there:
             continue
         if len(there) > 1:
             warnings.append(f"Found multiple config files with supported names: {', '.join(there)}")
             warnings.append(f"Using {folder / there[0]}")
-        overrides = [name for name in _OVERRIDES if (folder / name).is_file()]
+        overrides = [name for name in _OVERRIDES if document.is_file(folder / name)]
         return [folder / name for name in (there[0], *overrides[:1])]
     raise ComposeError(
         "no configuration file provided: not found",
@@ -89,10 +89,10 @@ def _dotenv(folder: Path, env_files: Sequence[Path], environ: Mapping[str, str])
         env_files = [folder / name for name in named.split(",") if name]
     if not env_files:
         switched_off = environ.get("COMPOSE_DISABLE_ENV_FILE", "").lower() in _TRUE
-        env_files = [folder / ".env"] if (folder / ".env").is_file() and not switched_off else []
+        env_files = [folder / ".env"] if document.is_file(folder / ".env") and not switched_off else []
     values: dict[str, str] = {}
     for path in env_files:
-        if not path.is_file():
+        if not document.is_file(path):
             raise ComposeError(f"couldn't find env file: {path.absolute()}")
         values.update(dotenv.read(path.absolute(), {**values, **environ}))
     return values

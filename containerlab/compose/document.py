@@ -7,7 +7,7 @@ levels. So ten lines of nested aliases, the "billion laughs", end in an error an
 
 from __future__ import annotations
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_NODES", "parse", "read"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_NODES", "is_file", "parse", "read", "trouble"]
 
 import os
 import stat
@@ -42,6 +42,8 @@ def read(path: Path, name: str | None = None) -> str:
             content = file.read(MAX_BYTES + 1) or b""
     except OSError as error:
         raise ComposeError(f"open {shown}: {(error.strerror or str(error)).lower()}") from error
+    except ValueError as error:  # a NUL byte in the name
+        raise ComposeError(f"open {shown!r}: invalid argument") from error
     if len(content) > MAX_BYTES:
         raise ComposeError(f"{shown}: longer than {MAX_BYTES} bytes")
     try:
@@ -49,6 +51,21 @@ def read(path: Path, name: str | None = None) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ComposeError("not UTF-8 text", file=shown, line=line, hint="Save the file as UTF-8.") from error
+
+
+def trouble(path: Path) -> str:
+    """Why a file can't be looked at (``no such file or directory``); nothing where it can."""
+    try:
+        path.stat()
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    except ValueError:
+        return "invalid argument"
+    return ""
+
+
+def is_file(path: Path) -> bool:
+    return not trouble(path) and path.is_file()
 
 
 def parse(text: str, name: str) -> list[Fields]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from containerlab.compose import document
-from containerlab.compose.interpolation import InvalidTemplate, MissingVariable, Variables, substitute
+from containerlab.compose.interpolation import InvalidTemplate, MissingVariable, TooLong, Variables, substitute
 from containerlab.errors import ComposeError
 
 _EXPORT = re.compile(r"export[ \t]+")
@@ -35,6 +35,7 @@ def parse(text: str, lookup: Mapping[str, str], name: str = ".env") -> dict[str,
     """Names to values; ``lookup`` fills variables, before the file's own earlier lines. Raises ``ComposeError``."""
     text = text.replace("\r\n", "\n")
     values: dict[str, str] = {}
+    variables = Variables(lookup, values)
     position = 0
     while True:
         position = _next_statement(text, position)
@@ -42,7 +43,7 @@ def parse(text: str, lookup: Mapping[str, str], name: str = ".env") -> dict[str,
             return values
         key, position, inherited = _key(text, position, name)
         if not inherited:
-            values[key], position = _value(text, position, values, lookup, name)
+            values[key], position = _value(text, position, variables, name)
         elif key in lookup:
             values[key] = lookup[key]
 
@@ -94,9 +95,8 @@ def _key(text: str, position: int, name: str) -> tuple[str, int, bool]:
     return key, min(end + 1, len(text)), after in ("\n", "")
 
 
-def _value(
-    text: str, position: int, values: Mapping[str, str], lookup: Mapping[str, str], name: str
-) -> tuple[str, int]:
+def _value(text: str, position: int, variables: Variables, name: str) -> tuple[str, int]:
+    """A value, and where it ends."""
     while position < len(text) and text[position] in _SPACE:
         position += 1
     quote = text[position : position + 1]
@@ -104,24 +104,24 @@ def _value(
         end = text.find("\n", position)
         end = len(text) if end < 0 else end
         plain = text[position:end].partition(" #")[0].rstrip()
-        return _filled("" if plain.startswith("#") else plain, values, lookup, text, position, name), end
+        return _filled("" if plain.startswith("#") else plain, variables, text, position, name), end
     found = _QUOTED[quote].match(text, position)
     if found is None:
         raise _error(text, position, name, f"unterminated quoted value {text[position:].splitlines()[0]}")
     if quote == "'":
         return found[1].replace("\\'", "'"), found.end()
-    value = _ESCAPE.sub(
-        lambda escape: _ESCAPED.get(escape[1] or "", escape[1]) if escape[1] else chr(int(escape[2], 8)), found[1]
-    )
-    return _filled(value, values, lookup, text, position, name), found.end()
+    return _filled(_ESCAPE.sub(_unescaped, found[1]), variables, text, position, name), found.end()
 
 
-def _filled(
-    template: str, values: Mapping[str, str], lookup: Mapping[str, str], text: str, position: int, name: str
-) -> str:
+def _unescaped(escape: re.Match[str]) -> str:
+    letter, octal = escape.groups()
+    return _ESCAPED.get(letter, letter) if letter else chr(int(octal, 8))
+
+
+def _filled(template: str, variables: Variables, text: str, position: int, name: str) -> str:
     try:
-        return substitute(template, Variables(lookup, values))
+        return substitute(template, variables)
     except InvalidTemplate as error:
         raise _error(text, position, name, f'invalid template: "{template}"') from error
-    except MissingVariable as error:
+    except (MissingVariable, TooLong) as error:
         raise _error(text, position, name, error.message) from error

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from containerlab.compose import dotenv, model, resources
+from containerlab.compose import document, dotenv, model, resources
 from containerlab.compose.nodes import Fields, Items, Node, Place, fields_of, near
 from containerlab.compose.service import SERVICE
 from containerlab.errors import ComposeError
@@ -99,11 +99,10 @@ def _env_files(
         if "path" not in file:
             raise _item(node, "env_file", number).error("missing property 'path'")
         path = Path(file["path"])
-        if not path.exists():
-            if file.get("required", True):
-                raise _item(node, "env_file", number).error(
-                    f"env file {path} not found: stat {path}: no such file or directory"
-                )
+        trouble = document.trouble(path)
+        if trouble and file.get("required", True):
+            raise _item(node, "env_file", number).error(f"env file {path} not found: stat {path}: {trouble}")
+        if trouble:
             continue
         found.update(dotenv.read(path, {**found, **environment}, raw=file.get("format") == "raw"))
     return dict(sorted(found.items()))
@@ -112,10 +111,9 @@ def _env_files(
 def _label_files(files: tuple[str, ...], node: Fields) -> dict[str, str]:
     found: dict[str, str] = {}
     for number, path in enumerate(files):
-        if not Path(path).exists():
-            raise _item(node, "label_file", number).error(
-                f"label file {path} not found: stat {path}: no such file or directory"
-            )
+        trouble = document.trouble(Path(path))
+        if trouble:
+            raise _item(node, "label_file", number).error(f"label file {path} not found: stat {path}: {trouble}")
         found.update(dotenv.read(Path(path), found))
     return found
 

@@ -8,7 +8,7 @@ docker compose.
 
 from __future__ import annotations
 
-__all__ = ["InvalidTemplate", "MissingVariable", "Variables", "interpolate", "substitute"]
+__all__ = ["InvalidTemplate", "MissingVariable", "TooLong", "Variables", "interpolate", "substitute"]
 
 import re
 from collections.abc import Mapping
@@ -21,10 +21,15 @@ _NAME = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
 _OPERATOR = re.compile(r":?[-?+]")
 _TEXT = re.compile(r"[^$}{]+")
 _DEEPEST = 50
+_LONGEST = 16 << 20
 
 
 class InvalidTemplate(ContainerlabError):
     """Not a template; the message is the text."""
+
+
+class TooLong(ContainerlabError):
+    """Templates whose values grow without end."""
 
 
 class MissingVariable(ContainerlabError):
@@ -38,6 +43,11 @@ class Variables:
     values: Mapping[str, str]
     others: Mapping[str, str] = field(default_factory=dict)
     missing: dict[str, None] = field(default_factory=dict)
+    filled: int = 0  # characters, of all templates
+
+    def over(self, values: Mapping[str, str]) -> Variables:
+        """The same over more values, which never hide these."""
+        return Variables({**values, **self.values}, missing=self.missing)
 
     def get(self, name: str) -> str | None:
         value = self.values.get(name)
@@ -74,7 +84,11 @@ def substitute(template: str, variables: Variables) -> str:
     if "$" not in template:
         return template
     parts, _ = _parse(template, 0, 0)
-    return _fill(parts, variables)
+    text = _fill(parts, variables)
+    variables.filled += len(text)
+    if variables.filled > _LONGEST:
+        raise TooLong(f"variables filled in are longer than {_LONGEST} characters")
+    return text
 
 
 def _fill(parts: tuple[str | _Variable, ...], variables: Variables) -> str:
@@ -149,7 +163,7 @@ def _filled(node: Scalar, variables: Variables) -> Scalar:
     path = node.place.path
     try:
         return replace(node, text=substitute(node.text, variables), plain=False)
-    except MissingVariable as error:
+    except (MissingVariable, TooLong) as error:
         raise node.place.error(f"error while interpolating {path}: {error.message}") from error
     except InvalidTemplate as error:
         raise node.place.error(

@@ -7,7 +7,22 @@ of the old. So what is wrong with a value that three files had a part in is stil
 
 from __future__ import annotations
 
-__all__ = ["Fields", "Items", "Mark", "Node", "Place", "Scalar", "Source", "Value", "fields_of", "kind", "text_of"]
+__all__ = [
+    "Fields",
+    "Items",
+    "Mark",
+    "Node",
+    "Place",
+    "Scalar",
+    "Source",
+    "Value",
+    "describe",
+    "fields_of",
+    "kind",
+    "near",
+    "size",
+    "text_of",
+]
 
 import difflib
 import re
@@ -164,6 +179,13 @@ def fields_of(node: Node, expected: str = "a mapping") -> Fields:
     if isinstance(node, Scalar) and kind(node) is None:
         return Fields({}, {}, node.place)
     raise node.place.error(f"must be {expected}, not {describe(node)}")
+
+
+def size(node: Node) -> int:
+    """How many nodes a tree has."""
+    if isinstance(node, Fields):
+        return 1 + sum(size(entry) for entry in node.entries.values())
+    return 1 + sum(size(item) for item in node.items) if isinstance(node, Items) else 1
 
 
 def describe(node: Node) -> str:

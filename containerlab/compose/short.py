@@ -14,6 +14,8 @@ from typing import Any
 from containerlab.compose import mounts, ports
 from containerlab.compose.nodes import Fields, Items, Node, Place, Scalar, describe, fields_of, kind, text_of
 
+_MOST_PORTS = 70_000  # of one file: every port of one service, and a few
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -51,9 +53,20 @@ def long_forms(document: Fields, folder: Folder) -> Fields:
         if node is None or node.mark == "reset":
             continue
         given = fields_of(node)
-        entries = {name: _shaped(entry, shape, folder) for name, entry in given.entries.items()}
+        entries: dict[str, Node] = {}
+        ports_so_far = 0
+        for name, entry in given.entries.items():
+            entries[name] = _shaped(entry, shape, folder)
+            ports_so_far += _count(entries[name], "ports")
+            if ports_so_far > _MOST_PORTS:
+                raise given.key(name).error(f"more than {_MOST_PORTS} ports, ranges expanded")
         document = document.with_(section, replace(given, entries=entries))
     return document
+
+
+def _count(node: Node, name: str) -> int:
+    items = node.entries.get(name) if isinstance(node, Fields) else None
+    return len(items.items) if isinstance(items, Items) else 0
 
 
 def _shaped(node: Node, shape: Shape, folder: Folder) -> Node:
@@ -166,6 +179,8 @@ def _ports(node: Node, folder: Folder) -> Node:
             continue
         try:
             found += [_made(port, item.place) for port in ports.parse(_text(item))]
+            if len(found) > _MOST_PORTS:
+                raise ValueError(f"more than {_MOST_PORTS} ports, ranges expanded")
         except ValueError as error:
             raise item.place.error(str(error), hint="A port is [[ADDRESS:]PUBLISHED:]TARGET[/PROTOCOL].") from error
     return replace(node, items=tuple(found))

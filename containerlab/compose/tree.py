@@ -16,12 +16,14 @@ from typing import Any
 from containerlab.compose import document, dotenv
 from containerlab.compose.interpolation import Variables, interpolate
 from containerlab.compose.merge import merge, merge_services, settle
-from containerlab.compose.nodes import Fields, Items, Node, Place, Scalar, Source, describe, fields_of, kind, near
+from containerlab.compose.nodes import Fields, Items, Node, Place, Scalar, Source, describe, fields_of, kind, near, size
 from containerlab.compose.reading import string, strings, table
 from containerlab.compose.short import Folder, long_forms
 from containerlab.errors import ComposeError
 
 _DEEPEST = 50
+_MOST_FILES = 1000  # a file that is included twice by each of two that are included twice … is read again each time
+_MOST_NODES = 300_000  # of one file, once services are extended
 _SECTIONS = ("services", "networks", "volumes", "secrets", "configs")
 _REMOTE = ("http://", "https://", "git@", "git://", "ssh://", "oci://", "github.com/")
 
@@ -48,15 +50,19 @@ def shown(path: Path) -> str:
 
 @dataclass
 class Scope:
-    """What the files of one project share. ``warnings`` gathers sentences for the user."""
+    """What the files of one project share. ``warnings`` gathers sentences for the user, ``files`` what was read."""
 
     folder: Folder
     variables: Variables
     warnings: list[str] = field(default_factory=list)
     interpolated: bool = True
+    files: list[str] = field(default_factory=list)
 
     def documents(self, file: File) -> Iterator[Fields]:
-        """A file's documents with their variables filled in, in long form."""
+        """A file's documents with their variables filled in."""
+        self.files.append(file.name)
+        if len(self.files) > _MOST_FILES:
+            raise ComposeError(f"more than {_MOST_FILES} files", file=file.name, line=1)
         for parsed in document.parse(file.text, file.name):
             filled = interpolate(parsed, self.variables) if self.interpolated else parsed
             yield fields_of(filled)
@@ -65,7 +71,7 @@ class Scope:
         """The scope of a file elsewhere: its own folder, and maybe more variables (which never hide ours)."""
         variables = self.variables
         if values:
-            variables = Variables({**values, **variables.values}, missing=variables.missing)
+            variables = variables.over(values)
         return replace(self, folder=replace(self.folder, path=path), variables=variables)
 
 
@@ -147,12 +153,12 @@ def _readable(path: Path, place: Place) -> File:
 
 def _own_environment(names: tuple[str, ...] | None, directory: Path, scope: Scope, place: Place) -> dict[str, str]:
     if names is None:
-        paths = [directory / ".env"] if (directory / ".env").is_file() else []
+        paths = [directory / ".env"] if document.is_file(directory / ".env") else []
     else:
         paths = [Path(scope.folder.absolute(name)) for name in names if name != "/dev/null"]
     values: dict[str, str] = {}
     for path in paths:
-        if not path.is_file():
+        if not document.is_file(path):
             raise place.error(f"env file {path} not found")
         values.update(dotenv.read(path, {**values, **scope.variables.values}))
     return values
@@ -197,11 +203,18 @@ class _Extending:
         services = content.entries.get("services")
         self._services = fields_of(services) if services is not None and services.mark != "reset" else None
         self._done: dict[str, Node] = {}
+        self._others: dict[Path, _Extending] = {}
 
     def document(self) -> Fields:
         if self._services is None:
             return self._content
-        entries = {name: self.service(name, ()) for name in self._services.entries}
+        entries: dict[str, Node] = {}
+        nodes = 0
+        for name in self._services.entries:
+            entries[name] = self.service(name, ())
+            nodes += size(entries[name])
+            if nodes > _MOST_NODES:
+                raise self._services.key(name).error(f"more than {_MOST_NODES} values, services extended")
         return self._content.with_("services", replace(self._services, entries=entries))
 
     def service(self, name: str, chain: tuple[tuple[str, str], ...]) -> Node:
@@ -252,8 +265,13 @@ class _Extending:
         absolute = Path(path)
         if absolute == self._file.path:
             return self
-        file = _readable(absolute, extends.place)
-        scope = self._scope.below(absolute.parent)
+        if absolute not in self._others:
+            self._others[absolute] = self._read(absolute, extends.place)
+        return self._others[absolute]
+
+    def _read(self, path: Path, place: Place) -> _Extending:
+        file = _readable(path, place)
+        scope = self._scope.below(path.parent)
         content = Fields({}, {}, Place(Source(file.name)))
         for given in scope.documents(file):
             content = merge(content, long_forms(given.without(["include", "version"]), scope.folder))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -210,3 +211,59 @@ def test_a_thousand_services_that_wait_for_one_another_are_read_and_their_circle
     assert len(loaded(f"services:\n{chain}  s1000: {{image: x}}\n").services) == 1001
     with pytest.raises(ComposeError, match="dependency cycle detected"):
         loaded(f"services:\n{chain}  s1000: {{image: x, depends_on: [s0]}}\n")
+
+
+_NAMES = "abcdefghijklmnopqrstuvwxyz"
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        # Each of thirty files includes the next one twice: a thousand million readings of the last.
+        (
+            {f"{n}.yaml": f"include: [{{path: {n + 1}.yaml}}, {n + 1}.yaml]" for n in range(30)}
+            | {"30.yaml": "x-a: 1"},
+            "more than 1000 files",
+        ),
+        # Each variable is the one before it ten times.
+        (
+            {
+                "0.yaml": "services: {}",
+                ".env": "a=xxxxxxxxxx\n" + "".join(f"{new}={f'${old}' * 10}\n" for old, new in pairwise(_NAMES)),
+            },
+            "longer than 16777216 characters",
+        ),
+        (
+            {"0.yaml": "services: {w: {image: x, command: [" + "'$A'," * 2000 + "]}}", ".env": "A=" + "x" * 100_000},
+            "longer than 16777216 characters",
+        ),
+        (
+            {"0.yaml": "x: &p ['1-65535']\nservices: {a: {image: x, ports: *p}, b: {image: x, ports: *p}}"},
+            "more than 70000 ports",
+        ),
+        (
+            {
+                "0.yaml": "services:\n  a: {image: x, environment: ["
+                + ",".join(f"A{n}" for n in range(10_000))
+                + "]}\n"
+                + "".join(f"  b{n}: {{extends: a}}\n" for n in range(100))
+            },
+            "more than 300000 values",
+        ),
+    ],
+    ids=["includes", "dotenv", "variables", "ports", "extends"],
+)
+def test_what_grows_without_end_is_refused(tmp_path: Path, files: dict[str, str], sentence: str) -> None:
+    write(tmp_path, files)
+    with pytest.raises(ComposeError, match=sentence):
+        loaded_files(tmp_path, "0.yaml")
+
+
+@pytest.mark.parametrize("field", ["env_file", "label_file", "include", "extends"])
+def test_a_name_that_no_file_can_have_is_an_error_like_any_other(tmp_path: Path, field: str) -> None:
+    for name in ('"a\\0b"', "n" * 300):
+        value = f"{{file: {name}, service: a}}" if field == "extends" else f"[{name}]"
+        text = f"services: {{web: {{image: x, {field}: {value}}}}}" if field != "include" else f"include: {value}"
+        write(tmp_path, {"compose.yaml": text})
+        with pytest.raises(ComposeError, match=r"invalid argument|file name too long"):
+            loaded_files(tmp_path, "compose.yaml")
