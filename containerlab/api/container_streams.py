@@ -12,6 +12,7 @@ from containerlab.api.keys import Routes, engine_of
 from containerlab.api.lifetime import ends_with_client
 from containerlab.api.requests import flag, optional_integer, refuse, seconds, text
 from containerlab.api.streams import Hijacked, begin, content_type, frame, hijack, json_answer, report_in_stream
+from containerlab.engine.detaching import check_detach_keys
 from containerlab.errors import InvalidParameter, NotFound
 
 __all__ = ["ROUTES"]
@@ -21,7 +22,8 @@ _STATS_SECONDS = 1.0
 
 async def _attach(request: web.Request) -> web.StreamResponse:
     containers, name = engine_of(request).containers, request.match_info["name"]
-    tty = containers.tty(name)
+    tty, keys = containers.tty(name), text(request, "detachKeys") or ""
+    check_detach_keys(keys)
     async with hijack(request, tty=tty) as descriptor:
         try:
             await containers.attach(
@@ -32,7 +34,7 @@ async def _attach(request: web.Request) -> web.StreamResponse:
                 stderr=flag(request, "stderr"),
                 logs=flag(request, "logs"),
                 stream=flag(request, "stream"),
-                detach_keys=text(request, "detachKeys") or "",
+                detach_keys=keys,
             )
         except Exception as error:
             await report_in_stream(descriptor, error, tty=tty)

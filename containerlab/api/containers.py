@@ -37,13 +37,13 @@ async def _list(request: web.Request) -> web.Response:
 async def _create(request: web.Request) -> web.Response:
     refuse_other_platform(request)
     body = await json_body(request)
-    host = decode(HostConfig, body.get("HostConfig"))
+    host = decode(HostConfig, body.get("HostConfig"), within="HostConfig")
     _check_mounts(request, host)
     container_id, warnings = await engine_of(request).containers.create(
         decode(ContainerConfig, body),
         host,
         text(request, "name"),
-        decode(NetworkingConfig, body.get("NetworkingConfig")),
+        decode(NetworkingConfig, body.get("NetworkingConfig"), within="NetworkingConfig"),
         readonly_recursive=at_least(request, "1.44"),
     )
     return json_answer({"Id": container_id, "Warnings": warnings}, status=201)

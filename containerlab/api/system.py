@@ -43,13 +43,20 @@ async def _disk_usage(request: web.Request) -> web.Response:
 
 
 async def _build_prune(request: web.Request) -> web.Response:
-    """``all`` changes nothing: a layer that an image needs is no cache."""
+    """``all`` changes nothing: a layer that an image needs is no cache.
+
+    A label, which ``docker system prune`` passes on to every kind, is on no layer of the cache: none goes by one.
+    """
     for name in ("max-used-space", "min-free-space"):
         refuse(request, name, "use keep-storage: the bytes of the cache to keep")
     wanted = filters(request)
+    by_label = wanted.pop("label", [])
+    wanted.pop("label!", None)
     for name in wanted:
         if name not in ("until", "unused-for"):
             raise InvalidParameter(f"the filter {name} is not supported", hint="it is until or unused-for, as in 24h")
+    if by_label:
+        return json_answer({"CachesDeleted": None, "SpaceReclaimed": 0})
     moments = [moment(value) for values in wanted.values() for value in values]
     return json_answer(
         await engine_of(request).builds.prune(

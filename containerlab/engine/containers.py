@@ -282,6 +282,8 @@ class Containers:
 
     def _running(self, ref: str) -> Container:
         container = self._get(ref)
+        if container.state.status == "restarting":
+            raise Conflict(f"Container {container.id} is restarting, wait until the container is running")
         if not container.state.running:
             raise Conflict(f"container {container.id} is not running")
         return container

@@ -10,6 +10,7 @@ from typing import Any
 
 from containerlab.engine import names
 from containerlab.engine.container import Container
+from containerlab.engine.detaching import check_detach_keys
 from containerlab.engine.failures import start_failed
 from containerlab.engine.models import ExecConfig
 from containerlab.engine.parts import Parts
@@ -54,6 +55,7 @@ class Execs:
         _check_running(container)
         if not config.cmd:
             raise InvalidParameter("No exec command specified")
+        check_detach_keys(config.detach_keys)
         created = Exec(names.new_id(), container, config)
         self._execs[created.id] = created
         container.execs.add(created.id)
@@ -235,5 +237,7 @@ def _names(env: list[str], key: str) -> bool:
 def _check_running(container: Container) -> None:
     if container.state.status == "paused":
         raise Conflict(f"Container {container.name} is paused, unpause the container before exec")
+    if container.state.status == "restarting":
+        raise Conflict(f"Container {container.id} is restarting, wait until the container is running")
     if not container.state.running:
         raise Conflict(f"container {container.id} is not running")

@@ -75,7 +75,7 @@ class Images:
             image = await self._take_name(image, named, told)
             if image.tags or image.digests or self._used_by(image):
                 return told
-        elif len(_repositories(image)) > 1 and not force:
+        elif not force and (len(image.tags) > 1 or len(_repositories(image)) > 1):
             raise Conflict(f"{_unable(image)} (must be forced) - image is referenced in multiple repositories")
         self._check_use(image, force)
         await self._take_all_names(image, told)

@@ -330,15 +330,19 @@ _Decoded = TypeVar("_Decoded", bound=msgspec.Struct)
 _STRING_OR_LIST = frozenset({"Cmd", "Entrypoint", "Shell", "CapAdd", "CapDrop"})
 
 
-def decode(model: type[_Decoded], data: object) -> _Decoded:
+def decode(model: type[_Decoded], data: object, *, within: str = "") -> _Decoded:
     """``model`` out of JSON that is parsed already (a dict, or None for an empty body).
 
-    Raises InvalidParameter naming the field that has the wrong type.
+    Raises InvalidParameter naming the field that has the wrong type; ``within`` is the field that ``data`` was.
     """
     try:
         return msgspec.convert(_without_nulls(model, {} if data is None else data), model)
     except msgspec.ValidationError as exc:
-        raise InvalidParameter(f"invalid request: {exc}") from exc
+        said, _, place = str(exc).partition(" - at `$")
+        where = f".{within}" * bool(within) + place.removesuffix("`")
+        raise InvalidParameter(
+            f"invalid request: {said} - at `${where}`" if where else f"invalid request: {exc}"
+        ) from exc
 
 
 def encode(model: msgspec.Struct) -> dict[str, Any]:

@@ -92,16 +92,6 @@ def test_a_thousand_event_streams_and_the_engine_still_answers(store, crowd):
         engine.wait(20)
 
 
-def test_a_body_that_is_cut_off_makes_nothing(store):
-    store.start()
-    whole = json.dumps({"Image": IMAGE, "Cmd": ["true"]}).encode()
-    with connection(store) as cut:
-        head = "POST /containers/create?name=half HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        cut.sendall(f"{head}Content-Length: {len(whole)}\r\n\r\n".encode() + whole[:-5])
-    assert ask(store, "GET", "/_ping") == (200, b"OK")
-    assert json.loads(ask(store, "GET", "/containers/json?all=1")[1]) == []
-
-
 @pytest.mark.parametrize("path", ["/build?t=half:1", "/images/load", "/images/create?fromSrc=-&repo=half"])
 def test_an_archive_that_is_cut_off_leaves_nothing(store, path):
     store.start()
@@ -113,24 +103,6 @@ def test_an_archive_that_is_cut_off_leaves_nothing(store, path):
     scratch = [store.folder / name for name in ("tmp", "builds")]
     assert eventually(lambda: not [entry for folder in scratch if folder.exists() for entry in folder.iterdir()])
     assert json.loads(ask(store, "GET", "/images/json")[1]) == []
-
-
-@pytest.mark.parametrize(
-    ("body", "named"),
-    [
-        (b"{", "JSON"),
-        (b"[]", "object"),
-        (b'{"Image": 7}', "Image"),
-        (b'{"Image": "x", "HostConfig": {"Memory": "much"}}', "Memory"),
-        (b'{"Image": "x", "Env": "A=1"}', "Env"),
-        (b"{}", "image"),
-    ],
-)
-def test_a_body_of_the_wrong_shape_is_400_and_says_what(store, body, named):
-    store.start()
-    status, answer = ask(store, "POST", "/containers/create", body, _JSON)
-    assert status == 400, answer
-    assert named.lower() in json.loads(answer)["message"].lower()
 
 
 def test_a_client_that_leaves_its_logs_leaves_nothing_behind(store):
