@@ -25,6 +25,10 @@ async def _memory(request: web.Request) -> web.Response:
     return json_answer(await engine_of(request).containers.memory(request.match_info["name"]))
 
 
+async def _mounts(request: web.Request) -> web.Response:
+    return json_answer(await engine_of(request).containers.mounts(request.match_info["name"]))
+
+
 async def _layers(request: web.Request) -> web.Response:
     references = request.query.getall("image", [])
     if not references:
@@ -59,6 +63,7 @@ ROUTES: Routes = (
     ("GET", "/containerlab/host", _host),
     ("GET", "/containerlab/containers/{name}/timeline", _timeline),
     ("GET", "/containerlab/containers/{name}/memory", _memory),
+    ("GET", "/containerlab/containers/{name}/mounts", _mounts),
     ("GET", "/containerlab/layers", _layers),
     ("GET", "/containerlab/where", _where),
     ("GET", "/containerlab/check", _check),

@@ -27,6 +27,7 @@ from containerlab.commands import (
     lifecycle,
     login,
     logs,
+    mounts,
     names,
     pause,
     port,
@@ -96,6 +97,7 @@ SECTIONS: dict[str, list[click.Command]] = {
         figures.timeline_command,
         figures.life_command,
         figures.memory_command,
+        mounts.mounts_command,
         layers.compare_command,
     ],
     "The course": [

@@ -16,6 +16,7 @@ from containerlab.engine.follow import follow_log
 from containerlab.engine.lifecycle import Lifecycle
 from containerlab.engine.logs import Selection
 from containerlab.engine.models import ContainerConfig, HostConfig, NetworkingConfig
+from containerlab.engine.mount_table import mount_table
 from containerlab.engine.parts import Parts
 from containerlab.engine.signals import parse_signal
 from containerlab.engine.sizes import sizes_of
@@ -272,6 +273,10 @@ class Containers:
         steps = self._get(ref).state.timeline
         first = steps[0][1] if steps else 0
         return {"steps": [{"step": step, "at_us": (at - first) / 1000} for step, at in steps]}
+
+    async def mounts(self, ref: str) -> dict[str, Any]:
+        """Its mount table by origin: what the kernel tells of one that runs, what a start would mount of another."""
+        return await asyncio.to_thread(mount_table, self._get(ref))
 
     async def memory(self, ref: str) -> dict[str, Any]:
         """What the host pays for it. Raises Conflict when it doesn't run."""

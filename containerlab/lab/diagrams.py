@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from containerlab.lab.draw import bare_axes, box, canvas, label, megabytes
+from containerlab.lab.draw import LETTER, bare_axes, box, canvas, cut, label, megabytes
 from containerlab.lab.figure import Figure, Table
 from containerlab.lab.sharing import ImageLayers, Layer, Sharing, read_sharing
 
@@ -15,8 +15,6 @@ __all__ = ["layer_sharing", "stacks"]
 
 _GAP = 0.08
 _TOTALS = 2.9
-_LETTER = 0.0083
-"""Inches that a letter of DejaVu Sans takes on average, for each point of its size."""
 
 
 def layer_sharing(client: Any, *names: str) -> Figure:
@@ -96,19 +94,12 @@ def _draw_layer(
     middle, room = column + span / 2, span * width - 0.3
     words, amount = layer.created_by or "base", megabytes(layer.size)
     if height > 0.8:
-        label(axes, middle, bottom + height * 0.62, _cut(words, room, 10), size=10)
+        label(axes, middle, bottom + height * 0.62, cut(words, room, 10), size=10)
         about = amount + (f", kept once for {span} images" if shared else "")
         label(axes, middle, bottom + height * 0.28, about, size=9, tone="soft")
     else:
-        words = _cut(words, room - (len(amount) + 2) * 9.5 * _LETTER, 9.5)
+        words = cut(words, room - (len(amount) + 2) * 9.5 * LETTER, 9.5)
         label(axes, middle, bottom + height / 2, f"{words}  {amount}", size=9.5)
-
-
-def _cut(words: str, inches: float, size: float) -> str:
-    """As much as has room, and where it was cut; a digest or a path in the middle of a word too."""
-    most = max(4, int(inches / (size * _LETTER)))
-    flat = " ".join(words.split())
-    return flat if len(flat) <= most else flat[: most - 1].rstrip() + "…"
 
 
 def _draw_totals(axes: Axes, sharing: Sharing) -> dict[str, str]:

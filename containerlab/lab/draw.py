@@ -13,7 +13,22 @@ from matplotlib.patches import FancyBboxPatch
 
 from containerlab.lab.theme import HATCHES, INKS
 
-__all__ = ["bare_axes", "box", "canvas", "hangul_fonts", "ink", "label", "megabytes", "plot_axes", "wash"]
+__all__ = [
+    "LETTER",
+    "bare_axes",
+    "box",
+    "canvas",
+    "cut",
+    "hangul_fonts",
+    "ink",
+    "label",
+    "megabytes",
+    "plot_axes",
+    "wash",
+]
+
+LETTER = 0.0083
+"""Inches that a letter of DejaVu Sans takes on average, for each point of its size."""
 
 _HANGUL = ("NanumGothic", "Noto Sans CJK KR", "Noto Sans KR", "UnDotum")
 
@@ -110,6 +125,13 @@ def box(
     if gid:
         patch.set_gid(gid)
     axes.add_patch(patch)
+
+
+def cut(words: str, inches: float, size: float) -> str:
+    """As much as has room, and where it was cut; a digest or a path in the middle of a word too."""
+    most = max(4, int(inches / (size * LETTER)))
+    flat = " ".join(words.split())
+    return flat if len(flat) <= most else flat[: most - 1].rstrip() + "…"
 
 
 def megabytes(size: float) -> str:

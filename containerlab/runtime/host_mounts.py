@@ -16,13 +16,13 @@ from typing import TypeVar
 
 from containerlab.runtime import constants as c
 from containerlab.runtime import syscalls
+from containerlab.runtime.mountinfo import mounts_of
 from containerlab.runtime.userns import in_user_namespace
 
 __all__ = ["Place", "copy", "look", "mounts_below", "remember"]
 
 _Result = TypeVar("_Result")
 _OWN = "/proc/thread-self/ns/mnt"
-_MOUNTS = "/proc/thread-self/mountinfo"
 
 _host: int | None = None
 
@@ -56,7 +56,7 @@ def copy(path: str, *, recursive: bool) -> int:
 
 def mounts_below(folder: str) -> list[str]:
     """The mount points below ``folder`` in the caller's own namespace, the one mounted last first."""
-    return [point for point, _ in reversed(_read()) if point.startswith(f"{folder}/")]
+    return [mount.point for mount in reversed(mounts_of()) if mount.point.startswith(f"{folder}/")]
 
 
 def _on_host(work: Callable[[], _Result]) -> _Result:
@@ -83,27 +83,11 @@ def _on_host(work: Callable[[], _Result]) -> _Result:
 
 def _place(path: str) -> Place:
     """The innermost mount; of two at one point the later, which lies on top."""
-    found = ("", "")
-    for point, optional in _read():
-        inside = point == "/" or path == point or path.startswith(f"{point}/")
-        if inside and len(point) >= len(found[0]):
-            found = (point, optional)
-    words = found[1].split()
-    return Place(
-        found[0],
-        shared=any(word.startswith("shared:") for word in words),
-        slave=any(word.startswith("master:") for word in words),
-    )
-
-
-def _read() -> list[tuple[str, str]]:
-    """(mount point, optional fields) of proc(5)'s mountinfo."""
-    with open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as file:
-        lines = [line.partition(" - ")[0].split(" ") for line in file]
-    return [(_unescape(fields[4]), " ".join(fields[6:])) for fields in lines]
-
-
-def _unescape(text: str) -> str:
-    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        text = text.replace(code, character)
-    return text
+    around = [
+        mount
+        for mount in mounts_of()
+        if mount.point == "/" or path == mount.point or path.startswith(f"{mount.point}/")
+    ]
+    longest = max(len(mount.point) for mount in around)
+    found = [mount for mount in around if len(mount.point) == longest][-1]
+    return Place(found.point, shared=found.shared, slave=found.slave)

@@ -172,3 +172,13 @@ def test_ps_and_images_have_dockers_fields(docker_verb: Verb, docker_cli: Callab
             assert str(docker_verb(line)) == docker_cli(line).rstrip("\n"), line
     finally:
         docker_verb("rm -fv web")
+
+
+def test_mounts_tells_what_a_real_docker_s_inspect_does(docker_verb: Verb) -> None:
+    docker_verb(f"{RUN} -d --name mounted -v kept:/data -v /cache --tmpfs /fast:size=1m lab/busybox sleep 100")
+    told = docker_verb("mounts mounted")
+    assert [row["origin"] for row in told if row["places"] != ["/"]] == ["tmpfs", "volume", "anonymous"]
+    assert [row["origin"] for row in told if row["places"] == ["/"]] == ["writable", "layer"]
+    assert "the kernel" in str(told).splitlines()[-1]
+    docker_verb("rm -f -v mounted")
+    docker_verb("volume rm kept")
