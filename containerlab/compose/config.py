@@ -12,6 +12,7 @@ __all__ = ["as_json", "as_yaml", "canonical", "images", "raw", "service_hash"]
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -91,15 +92,19 @@ def service_hash(project: model.Project, service: model.Service) -> str:
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
+@cache
+def _defaults(kind_of: type[msgspec.Struct]) -> dict[str, Any]:
+    found = {}
+    for field in msgspec.structs.fields(kind_of):
+        made = field.default_factory is not msgspec.NODEFAULT
+        found[field.name] = field.default_factory() if made else field.default
+    return found
+
+
 def _plain(part: msgspec.Struct) -> dict[str, Any]:
     """A struct's fields that say something; the default is left out."""
-    found = {}
-    for field in msgspec.structs.fields(part):
-        value = getattr(part, field.name)
-        default = field.default_factory() if field.default_factory is not msgspec.NODEFAULT else field.default
-        if value != default:
-            found[field.name] = _value(field.name, value)
-    return found
+    said = ((name, getattr(part, name), default) for name, default in _defaults(type(part)).items())
+    return {name: _value(name, value) for name, value, default in said if value != default}
 
 
 def _value(name: str, value: Any) -> Any:

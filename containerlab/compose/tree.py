@@ -10,6 +10,7 @@ __all__ = ["File", "Scope", "assemble"]
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,10 @@ class File:
     name: str
     text: str
     path: Path | None = None
+
+    @cached_property
+    def documents(self) -> list[Fields]:
+        return document.parse(self.text, self.name)
 
     @classmethod
     def read(cls, path: Path) -> File:
@@ -63,7 +68,7 @@ class Scope:
         self.files.append(file.name)
         if len(self.files) > _MOST_FILES:
             raise ComposeError(f"more than {_MOST_FILES} files", file=file.name, line=1)
-        for parsed in document.parse(file.text, file.name):
+        for parsed in file.documents:
             filled = interpolate(parsed, self.variables) if self.interpolated else parsed
             yield fields_of(filled)
 
