@@ -14,7 +14,7 @@ from tests.compose.projects import loaded, loaded_files, write
 _TOP = "services:\n  web:\n    image: x\n"  # what stands before a case that begins with blanks
 
 # A file; the line and the column of its error, its path, and its sentence.
-_BROKEN: list[tuple[str, int, int, str, str]] = [
+BROKEN: list[tuple[str, int, int, str, str]] = [
     # YAML
     ("a: [1, 2", 1, 9, "", "yaml: did not find expected ',' or ']'"),
     ("services:\n\tweb: {}", 2, 1, "", "yaml: found character that cannot start any token"),
@@ -108,14 +108,15 @@ _BROKEN: list[tuple[str, int, int, str, str]] = [
 ]  # fmt: skip
 
 
-def _file(text: str) -> str:
+def whole(text: str) -> str:
+    """The file of a case."""
     return _TOP + text + "\n" if text.startswith(" ") else text
 
 
-@pytest.mark.parametrize(("text", "line", "column", "path", "sentence"), _BROKEN)
-def test_a_broken_file(text: str, line: int, column: int, path: str, sentence: str) -> None:
+@pytest.mark.parametrize(("text", "line", "column", "path", "sentence"), BROKEN)
+def test_a_brokenwhole(text: str, line: int, column: int, path: str, sentence: str) -> None:
     with pytest.raises(ComposeError) as raised:
-        loaded(_file(text), project_name=None if text.startswith("name") else "lab")
+        loaded(whole(text), project_name=None if text.startswith("name") else "lab")
     error = raised.value
     assert sentence in error.message
     assert (error.file, error.line, error.column) == ("compose.yaml", line, column)
@@ -169,7 +170,7 @@ def test_what_a_swarm_or_a_model_needs_is_refused_at_the_top_level_too(text: str
 )
 def test_a_hint_says_what_may_have_been_meant(text: str, hint: str) -> None:
     with pytest.raises(ComposeError) as raised:
-        loaded(_file(text))
+        loaded(whole(text))
     assert raised.value.hint == hint
 
 
