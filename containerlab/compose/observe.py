@@ -31,6 +31,7 @@ class Instance:
     image_id: str = ""
     replaces: str = ""
     depends_on: tuple[str, ...] = ()
+    networks: frozenset[str] | None = None  # None: not known
     entry: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -90,6 +91,7 @@ def instance(entry: Mapping[str, Any]) -> Instance:
         image_id=entry.get("ImageID", ""),
         replaces=said.get(labels.REPLACE, ""),
         depends_on=tuple(word.partition(":")[0] for word in said.get(labels.DEPENDS_ON, "").split(",") if word),
+        networks=frozenset((entry.get("NetworkSettings") or {}).get("Networks") or {}),
         entry=entry,
     )
 

@@ -208,10 +208,21 @@ class _Up:
             return True
         if one.digest != self.digests[service.name]:
             return True
+        if self._is_incomplete(service, one):
+            return True
         image = self.seen.images.get(image_name(self.project, service))
         if image and one.image_id and image != one.image_id:
             return True
         return any(other in self.fresh for other in _joined(service))
+
+    def _is_incomplete(self, service: Service, one: Instance) -> bool:
+        """Made, but its other networks or the text of its secrets never came: the engine or we were cut off."""
+        wanted = set() if service.network_mode else {self.project.networks[key].name for key in service.networks}
+        if one.networks is not None and wanted - one.networks:
+            return True
+        blobs = [self.project.secrets[use.source] for use in service.secrets]
+        blobs += [self.project.configs[use.source] for use in service.configs]
+        return one.state == "created" and any(not blob.file for blob in blobs)
 
     def _recreate(self, service: Service, one: Instance, needs: set[int], roll: set[int], *, rolling: bool) -> set[int]:
         """One by one, so that the others go on: gives what the next one waits for."""

@@ -8,7 +8,18 @@ import pytest
 
 from containerlab.compose import labels
 from containerlab.compose.ending import DownOptions, plan_down, plan_start, plan_stop
-from containerlab.compose.model import Dependency, Healthcheck, Mount, Network, NetworkUse, Project, Service, Volume
+from containerlab.compose.model import (
+    Blob,
+    BlobUse,
+    Dependency,
+    Healthcheck,
+    Mount,
+    Network,
+    NetworkUse,
+    Project,
+    Service,
+    Volume,
+)
 from containerlab.compose.observe import Instance, Observed
 from containerlab.compose.plan import UpOptions, plan_up
 from containerlab.compose.steps import (
@@ -180,6 +191,20 @@ def test_a_recreation_that_was_cut_off_is_finished() -> None:
     plan = up(made, there(passing))
     assert plan.deeds() == [Rename(passing, "p-web-1"), Start("web", "p-web-1")]
     assert before(plan, *plan.deeds())
+
+
+def test_a_container_that_never_got_all_its_networks_is_made_anew() -> None:
+    made = project(service("web"))
+    assert isinstance(up(made, there(instance("web", state="created", networks=frozenset()))).deeds()[0], Recreate)
+    whole = instance("web", state="created", networks=frozenset({"p_default", "more"}))
+    assert up(made, there(whole)).deeds() == [Start("web", "p-web-1")]
+
+
+def test_a_container_that_never_got_the_text_of_its_secret_is_made_anew() -> None:
+    text, use = Blob(name="word", environment="WORD"), BlobUse(source="word", target="/run/secrets/word")
+    made = project(service("web", secrets=(use,)), secrets={"word": text})
+    assert isinstance(up(made, there(instance("web", state="created"))).deeds()[0], Recreate)
+    assert up(made, there(instance("web", state="exited"))).deeds() == [Start("web", "p-web-1")]
 
 
 def test_who_shares_a_namespace_is_made_anew_with_it() -> None:
