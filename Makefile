@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 TEST_STAMP := $(VENV)/.set-up-test
-LAB_LINK := $(VENV)/share/jupyter/labextensions/containerlab
+LAB_LINK := $(VENV)/etc/jupyter/jupyter_server_config.d/containerlab.json
 WORKERS ?= 2
 
 .PHONY: demo test test-all test-clients lab bench lint setup setup-test trust clean

@@ -8,3 +8,6 @@ extensions=$prefix/share/jupyter/labextensions
 mkdir -p "$extensions"
 [ -L "$extensions/containerlab" ] || rm -rf "$extensions/containerlab"
 ln -sfn "$here/labextension" "$extensions/containerlab"
+settings=$prefix/etc/jupyter/jupyter_server_config.d
+mkdir -p "$settings"
+ln -sf "$here/labextension/jupyter_server_config.d/containerlab.json" "$settings/containerlab.json"

@@ -63,6 +63,7 @@ def make_app(engine: Engine) -> web.Application:
     )
     app[ENGINE] = engine
     app[lifetime.ACTIVITY] = lifetime.Activity()
+    app.on_shutdown.append(_end_streams)
     app.on_response_prepare.append(versions.add_headers)
     app.on_response_prepare.append(errors.note_head)
     for method, path, handler in _ROUTES:
@@ -71,6 +72,11 @@ def make_app(engine: Engine) -> web.Application:
     for method, path, handler in lab.ROUTES:
         app.router.add_route(method, path, handler)
     return app
+
+
+async def _end_streams(app: web.Application) -> None:
+    """Whoever listens to events would hold up the end of the engine, and with it the next one's start."""
+    app[ENGINE].events.close()
 
 
 @web.middleware

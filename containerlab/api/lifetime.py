@@ -15,11 +15,15 @@ from aiohttp.typedefs import Handler
 from containerlab.api.connection import Connection
 from containerlab.api.keys import engine_of
 
-__all__ = ["ACTIVITY", "Activity", "ends_with_client", "finish"]
+__all__ = ["ACTIVITY", "WATCHES", "Activity", "ends_with_client", "finish"]
 
 AnyHandler = TypeVar("AnyHandler", bound=Handler)
 
 _streaming: set[object] = set()
+
+
+WATCHES = "Containerlab-Watches"
+"""A header of those who only look on: what they ask is answered, and doesn't keep the engine from idling out."""
 
 
 class Activity:
@@ -51,8 +55,12 @@ async def finish(request: web.Request, handler: Handler) -> web.StreamResponse:
     connection = request.protocol
     if isinstance(connection, Connection):
         connection.request_begins()
-    engine_of(request).touch()
+    watches = WATCHES in request.headers and request.method in ("GET", "HEAD")
+    if not watches:
+        engine_of(request).touch()
     try:
+        if watches:
+            return await handler(request)
         # A question changes nothing, so that it needn't be answered to the end: it costs no task of its own.
         if request.method in ("GET", "HEAD") or request.match_info.handler in _streaming:
             return await _streamed(request, handler, activity)

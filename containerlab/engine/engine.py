@@ -106,10 +106,11 @@ class Engine:
     def idle_since(self) -> float | None:
         """time.monotonic() since when nothing has needed the engine; None while something does.
 
-        Containers that run (or wait for their restart), builds, waiters and subscribers need it.
+        Containers that run (or wait for their restart), builds and waiters need it. Who listens to events does by its
+        request, which the API counts, or is only looking on.
         """
         parts = self._parts
-        busy = parts.builds_running or parts.events.subscribers or len(parts.background)
+        busy = parts.builds_running or len(parts.background)
         if busy or any(container.active or len(container.waiters) for container in parts.registry):
             self._touched = time.monotonic()
             return None

@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 from containerlab.engine.container import Container
 from containerlab.engine.logs import Selection, read_log
-from containerlab.runtime.inotify import Watch
+from containerlab.inotify import Watch
 
 __all__ = ["follow_log"]
 

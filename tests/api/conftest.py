@@ -178,6 +178,9 @@ class FakeEvents:
     def subscribe(self, since: Any = None, until: Any = None, filters: Any = None) -> AsyncIterator[dict[str, Any]]:
         return self._none()
 
+    def close(self) -> None:
+        """Nobody listens for long."""
+
 
 class FakeSystem:
     def version(self) -> dict[str, Any]:

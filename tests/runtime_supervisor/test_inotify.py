@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from containerlab.runtime.inotify import Watch
+from containerlab.inotify import Watch
 
 
 def test_growth_rotation_and_creation_wake_the_waiter_and_neighbours_do_not(tmp_path: Path) -> None:
