@@ -20,10 +20,11 @@ from containerlab.commands.compose.board import Board
 from containerlab.commands.compose.kept import Shelf
 from containerlab.commands.context import Context
 from containerlab.compose.apply import apply
-from containerlab.compose.config import service_hash
+from containerlab.compose.config import raw, service_hash
 from containerlab.compose.deeds import Doer, Told
+from containerlab.compose.document import MAX_BYTES
 from containerlab.compose.ending import plan_stop
-from containerlab.compose.load import load
+from containerlab.compose.load import load, load_tree
 from containerlab.compose.model import Project
 from containerlab.compose.observe import Instance, Observed, observe
 from containerlab.compose.select import select
@@ -211,22 +212,46 @@ class Desk:
         return "COMPOSE_FILE" in os.environ or any((folder / name).exists() for name in kin)
 
     def _load(self) -> Project:
-        shelf, body, name = Shelf(Path.cwd()), None, ""
+        chosen, body = self._sources()
+        return load(
+            chosen, **body, project_name=self.project_name, project_directory=self.directory, env_files=self.env_files,
+            profiles=self.profiles, environ=os.environ,
+        )  # fmt: skip
+
+    def unfilled(self) -> str:
+        """The files merged, as YAML, their variables still in them. Raises ComposeError."""
+        chosen, body = self._sources()
+        name, tree = load_tree(
+            chosen, **body, project_name=self.project_name, project_directory=self.directory, env_files=self.env_files,
+            environ=os.environ,
+        )  # fmt: skip
+        return raw(name, tree)
+
+    def _sources(self) -> tuple[list[Path] | None, dict[str, str]]:
+        """The files, or the text that stands for them (``body``) with its name: a cell's, kept under it, or standard
+        input (``-f -``)."""
+        shelf = Shelf(Path.cwd())
         if self._body is not None:
             if len(self.files) > 1:
                 raise UsageError("A cell is one file: -f can name it, once.")
-            body = self._body.decode()
-            name = shelf.put(self.files[0] if self.files else None, body)
-        elif self.context.notebook:
-            found = shelf.get(self.files)
-            if found is not None:
-                name, body = found
-        chosen = None if body is not None or not self.files else [Path(word) for word in self.files]
-        return load(
-            chosen, body=body, **({"body_name": name} if body is not None else {}),
-            project_name=self.project_name, project_directory=self.directory, env_files=self.env_files,
-            profiles=self.profiles, environ=os.environ,
-        )  # fmt: skip
+            text = self._body.decode()
+            return None, {"body": text, "body_name": shelf.put(self.files[0] if self.files else None, text)}
+        if self.files == ("-",) and self.context.stdin_fd is not None:
+            return None, {"body": self._standard_input, "body_name": "stdin"}
+        found = shelf.get(self.files) if self.context.notebook else None
+        if found is not None:
+            return None, {"body": found[1], "body_name": found[0]}
+        return [Path(word) for word in self.files] or None, {}
+
+    @cached_property
+    def _standard_input(self) -> str:
+        assert self.context.stdin_fd is not None
+        with open(self.context.stdin_fd, "rb", closefd=False) as stream:
+            content = stream.read(MAX_BYTES + 1)
+        try:
+            return content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise UsageError("What stands on standard input is not UTF-8 text.") from error
 
 
 pass_desk = click.make_pass_decorator(Desk)

@@ -234,12 +234,23 @@ def _event_line(event: dict[str, Any], attributes: dict[str, str], *, as_json: b
 @click.option("--profiles", "only", flag_value="profiles", help="The profiles' names.")
 @click.option("--images", "only", flag_value="images", help="The images' names.")
 @click.option("--environment", "only", flag_value="environment", help="The variables that are filled in.")
+@click.option("--no-interpolate", is_flag=True, help="Leave variables in, as they are written.")
 @click.option("--hash", "hashed", metavar="SERVICES", help="The services' configuration hashes ('*': of all).")
 @_SERVICES
 @pass_desk
 def config_command(
-    desk: Desk, services: tuple[str, ...], form: str, quiet: bool, only: str | None, hashed: str | None
+    desk: Desk,
+    services: tuple[str, ...],
+    form: str,
+    quiet: bool,
+    only: str | None,
+    hashed: str | None,
+    no_interpolate: bool,
 ) -> Result:
+    if no_interpolate:
+        if services or form != "yaml" or only or hashed or quiet:
+            raise UsageError("--no-interpolate goes alone: what isn't filled in can't be taken apart.")
+        return Lines(desk.unfilled().rstrip("\n").split("\n"))
     project = desk.selected(services)
     if quiet:
         return Lines([])
