@@ -28,6 +28,7 @@ from containerlab.api import (
     volumes,
 )
 from containerlab.api.keys import ENGINE
+from containerlab.api.nouns import VersionedPaths
 from containerlab.api.requests import BODY_LIMIT
 from containerlab.engine.engine import Engine
 from containerlab.errors import Forbidden
@@ -66,9 +67,11 @@ def make_app(engine: Engine) -> web.Application:
     app.on_shutdown.append(_end_streams)
     app.on_response_prepare.append(versions.add_headers)
     app.on_response_prepare.append(errors.note_head)
+    versioned = VersionedPaths()
+    app.router.register_resource(versioned)
     for method, path, handler in _ROUTES:
         app.router.add_route(method, path, handler)
-        app.router.add_route(method, r"/v{version:\d{1,4}\.\d{1,4}}" + path, handler)
+        versioned.add_route(method, path, handler)
     for method, path, handler in lab.ROUTES:
         app.router.add_route(method, path, handler)
     return app

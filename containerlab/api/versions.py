@@ -7,6 +7,8 @@ https://docs.docker.com/reference/api/engine/#versioned-api-and-sdk and moby's
 
 from __future__ import annotations
 
+import functools
+
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
@@ -55,6 +57,7 @@ async def negotiate(request: web.Request, handler: Handler) -> web.StreamRespons
     return await handler(request)
 
 
+@functools.lru_cache(maxsize=128)
 def _numbers(version: str) -> tuple[int, int]:
     major, minor = version.split(".")
     return int(major), int(minor)

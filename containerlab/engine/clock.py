@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from datetime import UTC, datetime
 
@@ -11,6 +12,7 @@ ZERO = "0001-01-01T00:00:00Z"
 """Go's zero time, that Docker shows for a time that hasn't come."""
 
 
+@functools.lru_cache(maxsize=4096)  # a container's times are asked for again and again
 def rfc3339(nanoseconds: int) -> str:
     """Nanoseconds since 1970 as ``2026-01-02T03:04:05.000000006Z``; 0 is Go's zero time."""
     if not nanoseconds:

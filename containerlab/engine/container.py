@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ class Container:
         """64 hexadecimal digits."""
         return self.record.id
 
-    @property
+    @functools.cached_property
     def log_path(self) -> Path:
         """The newest of its log's files."""
         return self.folder / f"{self.id}-json.log"

@@ -36,6 +36,7 @@ class Containers:
         self._lifecycle = lifecycle
         self._attachments = attachments
         self._creation = Creation(parts, lifecycle, volumes, attachments)
+        self._layers = str(parts.settings.store / "layers")
 
     async def create(
         self,
@@ -164,7 +165,7 @@ class Containers:
         container = self._get(ref)
         if container.lower is None:
             container.lower = self._parts.images.layers.lower(container.record.chain_id or None)
-        view = inspect_view(container, str(self._parts.settings.store / "layers"), container.lower)
+        view = inspect_view(container, self._layers, container.lower)
         if size:
             view["SizeRw"], view["SizeRootFs"] = await asyncio.to_thread(sizes_of, self._parts, container)
         return view
