@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from bench import cases, cases_api
+from bench import cases, cases_api, cases_network
 from bench.engines import Engine, dockerd, ours
 from bench.facts import facts, load
 from bench.sandbox import sandbox
@@ -72,14 +72,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--n", type=int, default=100, help="turns of a sandbox; the engines' cases take half")
     parser.add_argument("--out", type=Path, default=Path("build/bench.json"))
+    parser.add_argument("--only", choices=["networks"], help="this part alone")
     options = parser.parse_args()
     if os.geteuid() != 0:
         print("bench: dockerd and crun are compared as root; run it as root", file=sys.stderr)
         return 1
     report, about, load_before = Report(), facts(), load()
     print(_HEAD)
-    report.take("sandbox", lambda: sandbox(options.n))
-    _compare_engines(report, max(10, options.n // 2))
+    if options.only != "networks":
+        report.take("sandbox", lambda: sandbox(options.n))
+        _compare_engines(report, max(10, options.n // 2))
+    _compare_networks(report, max(10, options.n // 2))
     result = {**about, "load": {"before": load_before, "after": load()}, **report.to_dict()}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(result, indent=2) + "\n")
@@ -107,6 +110,21 @@ def _compare_engines(report: Report, n: int) -> None:
         report.take("cached build", lambda: cases.cached_build(engine, peer, n))
         report.take_memory(engine)
         report.take_memory(peer)
+
+
+def _compare_networks(report: Report, n: int) -> None:
+    """Here the peer has a network namespace of its own, for its bridge, its rules and its proxy."""
+    with ExitStack() as stack:
+        try:
+            engine, peer = stack.enter_context(ours()), stack.enter_context(dockerd(bridge=True))
+        except Exception as error:
+            report.skip("every case of networks", error)
+            return
+        report.take("run on a bridge", lambda: cases_network.bridge_runs(engine, peer, n))
+        report.take("bytes between containers", lambda: cases_network.throughput(engine, peer, 10))
+        report.take("a published port", lambda: cases_network.published(engine, peer, 10))
+        report.take("names", lambda: cases_network.lookups(engine, peer, 10))
+        report.take("a crowd", lambda: cases_network.crowd(engine))
 
 
 _ROW = "{:58} {:>6} {:>4} {:>24} {:>26} {:>6}  {}"

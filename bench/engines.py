@@ -33,14 +33,14 @@ class Engine:
     def __init__(self, name: str, socket: Path, folder: Path, leaders: list[int]) -> None:
         self.name, self.socket = name, socket
         self.client = docker.DockerClient(base_url=f"unix://{socket}", timeout=60)
-        self._folder, self._leaders = folder, leaders
+        self._folder, self.leaders = folder, leaders
 
     def processes(self) -> list[int]:
         """The engine's own: its leaders, all below them, and whoever has its folder on the command line.
 
         The last are containerd's shims, which leave their parent. Containers' programs are among these too.
         """
-        found = {pid for leader in self._leaders for pid in _descendants(leader)}
+        found = {pid for leader in self.leaders for pid in _descendants(leader)}
         mark = os.fsencode(str(self._folder) + "/")
         for pid in _pids():
             with contextlib.suppress(OSError):
@@ -89,12 +89,20 @@ def _end_supervisor(store: Path) -> None:
 
 
 @contextmanager
-def dockerd() -> Iterator[Engine]:
-    """A real dockerd without a bridge, so that nothing of the host's network is touched; its containerd is its own."""
+def dockerd(*, bridge: bool = False) -> Iterator[Engine]:
+    """A real dockerd whose containerd is its own; nothing of the host's network is touched.
+
+    With ``bridge`` it has its own defaults (docker0, iptables, docker-proxy) in a network namespace of its own, else
+    no bridge.
+    """
     folder = Path(tempfile.mkdtemp(prefix="cl-dockerd-"))
     command = ["dockerd", "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")]
-    command += ["-H", f"unix://{folder}/s", "-p", str(folder / "pid"), "--bridge", "none"]
-    command += ["--iptables=false", "--ip6tables=false", "--cgroup-parent", f"/{folder.name}"]
+    command += ["-H", f"unix://{folder}/s", "-p", str(folder / "pid"), "--cgroup-parent", f"/{folder.name}"]
+    if bridge:
+        words = ["unshare", "--net", "--mount", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+        command = [*words, *command, "--userland-proxy=true"]
+    else:
+        command += ["--bridge", "none", "--iptables=false", "--ip6tables=false"]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:

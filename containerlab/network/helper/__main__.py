@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import os
+import resource
 import sys
 from pathlib import Path
 
@@ -28,6 +30,10 @@ def main(run: Path) -> int:
     inode = os.fstat(namespace).st_ino
     syscalls.setns(namespace, c.CLONE_NEWNET)
     os.close(namespace)
+    # A connection through a published port takes six descriptors.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     asyncio.run(Server(run / "network.sock", inode).serve())
     return 0
 

@@ -1,7 +1,7 @@
 """Published ports: what comes in on the host goes to a container, and back.
 
 The listening sockets come from the engine, which bound them in the host's network namespace; the connecting ones are
-made here, in the lab's. Data is copied with what the other side hasn't taken yet held by the kernel's own buffers.
+made here, in the lab's.
 """
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ import errno
 import ipaddress
 import socket
 
+from containerlab.network.helper.stream import Stream
+
 __all__ = ["TcpForward", "UdpForward"]
 
 _PIECE = 1 << 16
-_CONNECT_SECONDS = 10.0
 # A UDP conversation that is silent for so long is over (moby's userland proxy: 90 s), of so many at once at most.
 _UDP_SECONDS = 90.0
 _CONVERSATIONS = 1024
 _CONNECTIONS = 4096
+_ACCEPTS = 64
+_PAUSE = 0.1
 
 
 def _family(target: str) -> socket.AddressFamily:
@@ -31,63 +34,44 @@ class TcpForward:
 
     def __init__(self, listener: socket.socket, target: tuple[str, int]) -> None:
         listener.setblocking(False)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # which its connections inherit
         self._listener = listener
-        self._target = target
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._accepting = asyncio.create_task(self._accept())
+        self._target, self._family = target, _family(target[0])
+        self._streams: set[Stream] = set()
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(listener, self._accept)
 
     def close(self) -> None:
         """Close the socket and every connection."""
-        self._accepting.cancel()
-        for task in self._tasks:
-            task.cancel()
-        asyncio.get_running_loop().remove_reader(self._listener)
+        self._loop.remove_reader(self._listener)
         self._listener.close()
+        for stream in tuple(self._streams):
+            stream.close()
 
-    async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
+    def _accept(self) -> None:
+        for _ in range(_ACCEPTS):
             try:
-                client, _ = await loop.sock_accept(self._listener)
+                client, _ = self._listener.accept()
+                if len(self._streams) >= _CONNECTIONS:
+                    client.close()
+                    continue
+                try:
+                    self._streams.add(Stream(client, self._target, self._family, self._streams.discard))
+                except OSError:
+                    client.close()
+                    raise
+            except BlockingIOError:
+                return
             except OSError as error:
-                if error.errno in (errno.EBADF, errno.EINVAL):
+                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    # The client waits in the backlog; asking again at once would only burn time.
+                    self._loop.remove_reader(self._listener)
+                    self._loop.call_later(_PAUSE, self._resume)
                     return
-                await asyncio.sleep(0.1)  # out of descriptors, or a client that was gone at once
-                continue
-            if len(self._tasks) >= _CONNECTIONS:
-                client.close()
-                continue
-            task = asyncio.create_task(self._carry(client))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
 
-    async def _carry(self, client: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        server = socket.socket(_family(self._target[0]), socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        try:
-            for each in (client, server):
-                each.setblocking(False)
-                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await asyncio.wait_for(loop.sock_connect(server, self._target), _CONNECT_SECONDS)
-            await asyncio.gather(_copy(client, server), _copy(server, client))
-        except (OSError, TimeoutError):
-            # The client sees its connection reset, as from a program that isn't there.
-            with contextlib.suppress(OSError):
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        finally:
-            server.close()
-            client.close()
-
-
-async def _copy(source: socket.socket, sink: socket.socket) -> None:
-    """Until the source's end, which is passed on: the other direction may go on."""
-    loop = asyncio.get_running_loop()
-    buffer = bytearray(_PIECE)
-    view = memoryview(buffer)
-    while count := await loop.sock_recv_into(source, buffer):
-        await loop.sock_sendall(sink, view[:count])
-    with contextlib.suppress(OSError):
-        sink.shutdown(socket.SHUT_WR)
+    def _resume(self) -> None:
+        if self._listener.fileno() >= 0:
+            self._loop.add_reader(self._listener, self._accept)
 
 
 class UdpForward:
