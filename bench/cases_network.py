@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import statistics
+import struct
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from dnslib import DNSRecord
 from bench.engines import IMAGE, Engine
 from bench.timing import Pair, both_gaps, turns
 from containerlab.network.namespace import inside
+from containerlab.network.netlink import Netlink, Request
 
 __all__ = ["bridge_runs", "crowd", "lookups", "published", "throughput"]
 
@@ -25,7 +27,7 @@ _PIECE = bytes(1 << 18)
 _LOOKUPS = 1000
 _CROWD = 100
 _SECONDS = 30
-_NEIGHBOUR_SECONDS = 6.0
+_RTM_NEWLINK, _IFF_NOARP = 16, 0x80
 _NETWORK = "bench"
 
 
@@ -135,20 +137,14 @@ def crowd(ours: Engine) -> list[Pair]:
 def _all_meet(boxes: list[Any]) -> None:
     """A port that nobody listens on refuses: that is an answer, and a way there and back. Raises RuntimeError.
 
-    The host has room for so many neighbours in all its namespaces (arp(7), gc_thresh3), and keeps each for half a
-    minute, unless told to forget them sooner, and then for five seconds.
+    The host has room for a thousand neighbours in all its namespaces (arp(7), gc_thresh3), and keeps each for half a
+    minute: they are forgotten after each container's turn.
     """
     for box in boxes:
         box.reload()
     addresses = [_address(box) for box in boxes]
-
-    def forget_soon() -> None:
-        Path("/proc/sys/net/ipv4/neigh/eth0/base_reachable_time_ms").write_text("500")
-
-    for box in boxes:
-        _in(_namespace(box), forget_soon)
-    room = int(Path("/proc/sys/net/ipv4/neigh/default/gc_thresh3").read_text()) // 2
-    met = 0
+    sockets = [_in(_namespace(box), Netlink) for box in boxes]
+    names = [_in(_namespace(box), lambda: socket.if_nametoindex("eth0")) for box in boxes]
 
     def unreached(others: list[str]) -> list[str]:
         found = []
@@ -162,14 +158,14 @@ def _all_meet(boxes: list[Any]) -> None:
         return found
 
     for at, box in enumerate(boxes):
-        others = addresses[at + 1 :]
-        met += 2 * len(others)
-        if met > room:
-            time.sleep(_NEIGHBOUR_SECONDS)
-            met = 2 * len(others)
-        missing = _in(_namespace(box), lambda others=others: unreached(others))
+        missing = _in(_namespace(box), lambda at=at: unreached(addresses[at + 1 :]))
         if missing:
             raise RuntimeError(f"{_address(box)} doesn't reach {missing}")
+        for netlink, index in zip(sockets, names, strict=True):
+            for flags in (_IFF_NOARP, 0):
+                netlink.send([Request(_RTM_NEWLINK, 0, struct.pack("=BxHiII", 0, 0, index, flags, _IFF_NOARP))])
+    for netlink in sockets:
+        netlink.close()
 
 
 def _look_up(place: Path) -> float:

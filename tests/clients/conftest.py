@@ -37,8 +37,14 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture(scope="session")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def host(session_host: str) -> str:
     """The engine that the session's client tests share."""
+    return session_host
+
+
+@pytest.fixture(scope="session")
+def session_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same, also for a module whose ``host`` is more than one."""
     chosen = os.environ.get("DOCKER_HOST")
     if chosen:
         yield chosen

@@ -5,14 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -23,6 +28,48 @@ from tests.store import Store
 SECONDS = 20
 # A web server of busybox that answers with one word.
 SERVE = 'mkdir /w; echo "$0" > /w/index.html; exec httpd -f -p 80 -h /w'
+
+
+_UID = 54_324  # of nobody's: no subordinate ids
+
+
+@pytest.fixture(scope="module", params=["root", "rootless"])
+def host(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each case of networks once more by an engine of an unprivileged user; root's clients may speak to it."""
+    if request.param == "root":
+        yield request.getfixturevalue("session_host")
+        return
+    if os.geteuid() != 0 or "DOCKER_HOST" in os.environ:
+        pytest.skip("another user's engine is root's to start")
+    folder = Path(tempfile.mkdtemp(prefix="cl-net-", dir="/tmp"))
+    os.chown(folder, _UID, _UID)
+    start = (
+        "import sys; from pathlib import Path; from tests.store import Store\n"
+        "store = Store(Path(sys.argv[1])); store.start(); print(store.host)"
+    )
+    relay, store = None, str(folder / "store")
+    try:
+        engine = _as_user(["-c", start, store], folder).stdout.strip()
+        words = [sys.executable, "-m", "tests.relay", str(folder / "s"), engine.removeprefix("unix://")]
+        relay = subprocess.Popen(words, stdout=subprocess.PIPE, **_user(folder))
+        assert relay.stdout is not None and relay.stdout.readline() == b"ready\n"
+        yield f"unix://{folder}/s"
+    finally:
+        if relay is not None:
+            relay.kill()
+            relay.wait()
+        _as_user(["-m", "tests.store", store], folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _user(home: Path) -> dict[str, Any]:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(Path(__file__).parents[2])}
+    return {"user": _UID, "group": _UID, "extra_groups": [], "env": environment, "cwd": "/"}
+
+
+def _as_user(words: list[str], home: Path) -> subprocess.CompletedProcess[str]:
+    options = {"check": True, "capture_output": True, "text": True, "timeout": 120}
+    return subprocess.run([sys.executable, *words], **options, **_user(home))
 
 
 def fetch(port: int, seconds: float = SECONDS) -> str:
