@@ -303,6 +303,7 @@ class Attachments:
                 "title": title,
                 "names": container_names(container, end),
                 "addresses": [address for address in (end.address, end.address6) if address],
+                "links": {alias: name for name, _, alias in (link.lower().rpartition(":") for link in end.links)},
             }
             for end, title in named
         }

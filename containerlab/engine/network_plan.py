@@ -54,9 +54,9 @@ def endpoint(network: Network, asked: EndpointConfig) -> Endpoint:
     address, address6 = str(ipam.get("IPv4Address") or asked.ip_address), str(ipam.get("IPv6Address") or "")
     if ipam.get("LinkLocalIPs"):
         raise InvalidParameter("--link-local-ip isn't carried out by this engine.")
-    if asked.links:
-        raise InvalidParameter("--link isn't carried out by this engine yet.", hint="On a user network names do it.")
     if not network.names:
+        if asked.links:
+            raise InvalidParameter("--link isn't carried out on the default network.", hint="A user network has names.")
         if address or address6:
             raise InvalidParameter("user specified IP address is supported on user defined networks only")
         if asked.aliases:
@@ -71,10 +71,19 @@ def endpoint(network: Network, asked: EndpointConfig) -> Endpoint:
         network_id=network.id,
         network=network.name,
         aliases=list(dict.fromkeys(asked.aliases)),
+        links=[_checked_link(link) for link in asked.links],
         asked_address=address,
         asked_address6=address6,
         asked_mac=_checked_mac(asked.mac_address),
     )
+
+
+def _checked_link(link: str) -> str:
+    """``CONTAINER:ALIAS``, the alias being the container's own name where none is said (docker/cli opts/opts.go)."""
+    name, _, alias = link.partition(":")
+    if not name or ":" in alias:
+        raise InvalidParameter(f"bad format for links: {link}")
+    return f"{name}:{alias or name}"
 
 
 def _check_empty(settings: EndpointConfig, mode: str) -> None:

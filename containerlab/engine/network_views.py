@@ -81,7 +81,7 @@ def _endpoint(container: Container, end: Endpoint) -> dict[str, Any]:
     named = end.network_id and end.network != "bridge"
     return {
         "IPAMConfig": {key: value for key, value in asked.items() if value} or None,
-        "Links": None,
+        "Links": end.links or None,
         "Aliases": end.aliases or None,
         "MacAddress": end.mac,
         "DriverOpts": None,

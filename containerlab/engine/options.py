@@ -26,7 +26,6 @@ _LATER = "It comes with a later release of this engine."
 # Field of HostConfig: the option's name, its harmless values.
 _NOT_CARRIED_OUT: dict[str, tuple[str, tuple[Any, ...]]] = {
     "volume_driver": ("--volume-driver", ("", "local")),
-    "links": ("--link", ([],)),
     "cgroup": ("Cgroup", ("",)),
     "cgroup_parent": ("--cgroup-parent", ("",)),
     "storage_opt": ("--storage-opt", ({},)),
@@ -90,6 +89,9 @@ def split_security(option: str) -> tuple[str, str]:
 
 
 def _check_network_settings(config: ContainerConfig, host: HostConfig) -> None:
+    # On a user network these are a note: what holds are the links of its endpoint, as in Docker.
+    if host.links and host.network_mode in ("", "default", "bridge"):
+        raise InvalidParameter("--link isn't carried out on the default network.", hint="A user network has names.")
     if config.network_disabled:
         raise InvalidParameter("NetworkDisabled isn't carried out by this engine.", hint="Use --network none.")
     if config.hostname and host.uts_mode == "host":

@@ -52,6 +52,8 @@ class Endpoint(msgspec.Struct, kw_only=True):
     network_id: str
     network: str
     aliases: list[str] = []
+    links: list[str] = []
+    """``CONTAINER:ALIAS``: names of other containers that this one alone knows."""
     asked_address: str = ""
     asked_address6: str = ""
     asked_mac: str = ""
@@ -76,6 +78,7 @@ class Endpoint(msgspec.Struct, kw_only=True):
             network_id=self.network_id,
             network=self.network,
             aliases=self.aliases,
+            links=self.links,
             asked_address=self.asked_address,
             asked_address6=self.asked_address6,
             asked_mac=self.asked_mac,

@@ -136,6 +136,14 @@ def test_logs_pause_stop_start_kill_and_rm(compose: Compose) -> None:
     assert compose.ok("ps", "-aq") == ""
 
 
+def test_run_is_a_container_of_its_own_on_the_same_network(compose: Compose, client: docker.DockerClient) -> None:
+    compose.ok("up", "-d", "db", "web")
+    short = compose.ok("run", "--rm", "-T", "-e", "WORD=said", "web", "sh", "-c", "echo $WORD; ping -c1 -W5 store")
+    assert short.startswith("said") and "0% packet loss" in short
+    assert compose("run", "--rm", "-T", "--no-deps", "tiny", "sh", "-c", "exit 4").code == 4
+    assert len(client.containers.list(filters={"label": f"com.docker.compose.project={compose.project}"})) == 2
+
+
 def test_the_service_that_is_watched_gives_the_exit_code(compose: Compose) -> None:
     (compose.folder / "docker-compose.yml").write_text(
         f"""

@@ -146,6 +146,14 @@ def test_a_hardware_address_of_ones_own(cli: Cli, name: str) -> None:
     assert (answer.code, answer.out) == (0, "02:00:00:00:00:77\n"), answer
 
 
+def test_a_link_is_a_name_that_its_container_alone_knows(cli: Cli, network: str, name: str) -> None:
+    cli.ok("network", "create", network)
+    cli.ok("run", "-d", "--init", "--name", name, "--network", network, IMAGE, "sleep", "60")
+    found = cli.ok("run", "--rm", "--network", network, "--link", f"{name}:store", IMAGE, "nslookup", "store")
+    assert "Address" in found
+    assert cli("run", "--rm", "--network", network, IMAGE, "nslookup", "store").code != 0
+
+
 def test_an_unknown_name_is_no_address(cli: Cli, network: str) -> None:
     cli.ok("network", "create", network)
     answer = cli("run", "--rm", "--network", network, IMAGE, "wget", "-qO-", "http://example.invalid/")

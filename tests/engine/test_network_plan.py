@@ -64,6 +64,8 @@ def test_an_endpoint_says_what_was_asked(known: NetworkSet) -> None:
     )
     (end,) = plan(known, "lab", lab=asked)
     assert (end.asked_address, end.aliases, end.asked_mac) == ("10.9.0.7", ["db"], "02:00:00:00:0a:01")
+    (end,) = plan(known, "lab", lab=EndpointConfig(links=["db", "db:store"]))
+    assert end.links == ["db:db", "db:store"] and end.cleared().links == end.links
     assert plan(known, "lab", mac="02:00:00:00:00:02")[0].asked_mac == "02:00:00:00:00:02"
 
 
@@ -77,7 +79,8 @@ def test_an_endpoint_says_what_was_asked(known: NetworkSet) -> None:
         ("none", {"none": EndpointConfig(aliases=["db"])}, InvalidParameter, "network-scoped alias"),
         ("none", {"none": EndpointConfig(ip_address="1.2.3.4")}, InvalidParameter, "user specified IP"),
         ("host", {"host": EndpointConfig(mac_address="02:00:00:00:00:01")}, InvalidParameter, "mac-address"),
-        ("lab", {"lab": EndpointConfig(links=["db"])}, InvalidParameter, "--link"),
+        ("", {"bridge": EndpointConfig(links=["db"])}, InvalidParameter, "--link"),
+        ("lab", {"lab": EndpointConfig(links=["db:a:b"])}, InvalidParameter, "bad format for links: db:a:b"),
         ("lab", {"lab": EndpointConfig(mac_address="nonsense")}, InvalidParameter, "invalid MAC"),
         ("lab", {"lab": EndpointConfig(ip_address="10.8.0.1")}, InvalidParameter, "does not belong"),
         ("plain", {"plain": EndpointConfig(ip_address="172.18.0.9")}, InvalidParameter, "user configured subnets"),

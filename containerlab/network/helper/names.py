@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import random
+from collections.abc import Mapping
 
 from dnslib import AAAA, PTR, QTYPE, RCODE, RR, A, DNSError, DNSRecord
 
@@ -15,6 +16,7 @@ __all__ = ["Elsewhere", "Zone", "Zones", "answer"]
 _TTL = 600
 # What a client that says nothing takes in one datagram (RFC 1035, section 4.2.1).
 _DATAGRAM = 512
+_NO_LINKS: Mapping[str, str] = {}
 
 Zone = dict[str, tuple[list[str], list[str]]]
 """A container's end on a network: its container's id, with its names there and its addresses."""
@@ -26,8 +28,17 @@ class Elsewhere(Exception):
     """The lab doesn't know the name."""
 
 
-def answer(request: bytes, zones: list[tuple[str, Zone]], *, datagram: bool, outward: bool = False) -> bytes | None:
+def answer(
+    request: bytes,
+    zones: list[tuple[str, Zone]],
+    *,
+    datagram: bool,
+    outward: bool = False,
+    links: Mapping[str, str] = _NO_LINKS,
+) -> bytes | None:
     """The answer to one query; ``zones`` are (network's name, its ends) of the asker's networks, first asked first.
+
+    ``links`` are names that the asker alone has for others' names, both in small letters.
 
     None for what isn't a query. A long answer to a datagram is cut off with the bit that says so. Raises Elsewhere for
     a name that the lab doesn't know, where others may be asked (``outward``).
@@ -48,7 +59,7 @@ def answer(request: bytes, zones: list[tuple[str, Zone]], *, datagram: bool, out
         records = [PTR(f"{host}.{network}") for host, network in found]
         known = bool(found)
     else:
-        addresses = _addresses(name, zones)
+        addresses = _addresses(links.get(name, name), zones)
         known = bool(addresses)
         wanted = {QTYPE.A: 4, QTYPE.AAAA: 6}.get(kind)
         chosen = [address for address in addresses if ipaddress.ip_address(address).version == wanted]

@@ -36,6 +36,7 @@ class _Served:
     def __init__(self) -> None:
         self.networks: list[str] = []
         self.upstreams: list[str] = []
+        self.links: dict[str, str] = {}
         self.sockets: list[socket.socket] = []
         self.forwards: list[TcpForward | UdpForward] = []
         self.pidfd = -1
@@ -143,7 +144,7 @@ class Server:
         return {"ok": True}
 
     def _set_names(self, name: str, networks: dict[str, Any], upstreams: list[str], fds: list[int]) -> None:
-        """``networks``: id → title, names, addresses; descriptors are the UDP and the TCP socket of port 53.
+        """``networks``: id → title, names, addresses, links; descriptors are the UDP and the TCP socket of port 53.
 
         ``upstreams`` are the servers for what no network knows, none without a way out.
         """
@@ -152,6 +153,7 @@ class Server:
         self._outward.meet(upstreams)
         self._forget_names(name)
         served.networks = list(networks)
+        served.links = {alias: name for end in networks.values() for alias, name in end.get("links", {}).items()}
         for network, end in networks.items():
             self._titles[network] = end["title"]
             self._zones.setdefault(network, {})[name] = (end["names"], end["addresses"])
@@ -217,7 +219,9 @@ class Server:
             except OSError:
                 return
             try:
-                reply = answer(request, self._zones_of(served), datagram=True, outward=bool(served.upstreams))
+                reply = answer(
+                    request, self._zones_of(served), datagram=True, outward=bool(served.upstreams), links=served.links
+                )
             except Elsewhere:
                 self._spawn(served, self._answer_from_outside(served, datagrams, request, sender))
                 continue
@@ -261,7 +265,9 @@ class Server:
                         request, received = received[2 : 2 + length], received[2 + length :]
                         try:
                             known = self._zones_of(served)
-                            reply = answer(request, known, datagram=False, outward=bool(served.upstreams))
+                            reply = answer(
+                                request, known, datagram=False, outward=bool(served.upstreams), links=served.links
+                            )
                         except Elsewhere:
                             reply = await self._outward.ask(request, served.upstreams, stream=True)
                         if reply is None:
