@@ -22,6 +22,7 @@ from containerlab.build.network import Joined
 from containerlab.build.options import BuildOptions
 from containerlab.build.run_mounts import Staged
 from containerlab.images import LayerStore
+from containerlab.rung import PROOT, copies_roots
 from containerlab.runtime import capabilities
 from containerlab.runtime.cgroups import driver
 from containerlab.runtime.inroot import Root
@@ -98,6 +99,10 @@ def write_bundle(request: RunRequest, layers: LayerStore, folder: Path) -> Path:
         script.chmod(0o755)
         spec["mounts"].append(_bind(script, f"{HEREDOC_FOLDER}/{name}", "ro"))
     spec["mounts"] += request.staged.mounts
+    if copies_roots():
+        spec["annotations"] |= {"containerlab.backend": PROOT, "containerlab.copy": str(layers.view(request.chain_id))}
+        (folder / "config.json").write_text(json.dumps(spec), encoding="utf-8", errors="surrogateescape")
+        return upper
     _restrict(spec, request)
     lower = layers.lower(request.chain_id)
     made = _make_mount_points(layers, request.chain_id, init)

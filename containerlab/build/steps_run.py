@@ -24,6 +24,7 @@ from containerlab.build.step import Planning, Step
 from containerlab.errors import BuildFailed
 from containerlab.images import Layer, Provenance
 from containerlab.images.files import no_room
+from containerlab.rung import copies_roots
 
 __all__ = ["RunContext", "run_step"]
 
@@ -119,6 +120,8 @@ async def _execute(
 
     def commit() -> Layer | None:
         with no_room(f"RUN of line {instruction.line}"):
+            if copies_roots():
+                layers.gather(scratch, parent, upper)
             return commit_layer(layers, upper, parent, provenance, planning.epoch)
 
     return await in_thread(commit)

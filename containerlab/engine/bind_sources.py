@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from containerlab.engine.failures import bind_failed
 from containerlab.engine.state import MountPoint
 from containerlab.errors import ContainerlabError, InvalidParameter, NotFound
+from containerlab.rung import copies_roots
 from containerlab.runtime import host_mounts
 from containerlab.runtime.mounts import open_below
 
@@ -55,6 +56,8 @@ def _open_bind(point: MountPoint) -> int:
     if point.made:
         make_source(point.source)
     try:
+        if copies_roots():  # nothing is mounted: proot goes by the path
+            return os.open(point.source, os.O_PATH | os.O_CLOEXEC)
         if point.propagation in _SHARED | _SLAVE:
             _check_propagation(point)
         return host_mounts.copy(point.source, recursive=point.recursive)

@@ -10,6 +10,7 @@ from containerlab.engine.attachments import Attachments
 from containerlab.engine.bundle import resolv_text
 from containerlab.engine.models import HostConfig
 from containerlab.engine.network_files import outward_resolv
+from containerlab.rung import copies_roots
 
 __all__ = ["BuildNetwork"]
 
@@ -22,9 +23,10 @@ class BuildNetwork:
 
     @asynccontextmanager
     async def join(self, container: str) -> AsyncIterator[Joined | None]:
-        """None where the host gives no bridges. Raises ContainerlabError where no address is left."""
+        """None where the host gives no bridges, or its own network to all. Raises ContainerlabError where no address is
+        left."""
         attachments = self._attachments
-        if await attachments.refused():
+        if copies_roots() or await attachments.refused():
             yield None
             return
         prepared, end = await attachments.lodge(container)

@@ -20,6 +20,7 @@ from containerlab.engine.merge import command_line, environment
 from containerlab.engine.models import ContainerConfig, HostConfig
 from containerlab.engine.mounts import MountPlan
 from containerlab.engine.options import network_mode, split_security
+from containerlab.rung import PROOT
 from containerlab.runtime import capabilities
 from containerlab.runtime.cgroups import driver
 from containerlab.runtime.spec import default_spec
@@ -45,6 +46,8 @@ class BundleRequest:
     seccomp: Callable[[frozenset[str], str], Path | None]
     own_network: bool = False
     """Its network namespace is made before its process, and found at ``netns`` in its folder when it starts."""
+    view: Path | None = None
+    """Where nothing can be mounted: the image's files as one tree, of which the root is a copy."""
     names: Path | None = None
     """Another container's folder, whose hosts, hostname and resolv.conf are shown: where its network is joined."""
 
@@ -96,7 +99,8 @@ def build_spec(request: BundleRequest) -> Spec:
 def write_files(request: BundleRequest, spec: Spec) -> None:
     """Make the bundle's folder; nothing is fsynced, a folder without its row is swept at the next start."""
     folder = str(request.folder)
-    for path, mode in ((folder, 0o710), (f"{folder}/upper", 0o755), (f"{folder}/work", 0o700)):
+    own = () if request.view is not None else ((f"{folder}/upper", 0o755), (f"{folder}/work", 0o700))
+    for path, mode in ((folder, 0o710), *own):
         os.mkdir(path, mode)  # noqa: PTH102  every create comes by here
     _write(f"{folder}/config.json", json.dumps(spec))
     if request.names is not None:
@@ -122,6 +126,8 @@ def _annotations(request: BundleRequest) -> dict[str, str]:
         "volatile": request.volatile,
     }
     annotations = {**host.annotations, "containerlab.overlay": json.dumps(overlay)}
+    if request.view is not None:
+        annotations = {**host.annotations, "containerlab.backend": PROOT, "containerlab.copy": str(request.view)}
     if host.group_add:
         annotations["containerlab.groups"] = json.dumps(host.group_add)
     points = request.plan.points.values()
@@ -166,6 +172,8 @@ def _mounts(spec: Spec, request: BundleRequest) -> None:
 
 def _limits(spec: Spec, request: BundleRequest) -> None:
     counted = "pids" in driver().controllers
+    if request.view is not None:
+        return  # what isn't discarded; a bound on the user's processes would count the engine's own
     spec["linux"]["resources"].update(resources.limits(request.host, request.pids_limit if counted else 0))
     rlimits = spec["process"].setdefault("rlimits", [])
     asked = request.host.pids_limit or any(rlimit["type"] == "RLIMIT_NPROC" for rlimit in rlimits)
@@ -208,7 +216,7 @@ def _security(spec: Spec, request: BundleRequest) -> None:
     asked = options.get("seccomp", "")
     own = asked if asked.startswith("{") else ""
     # A profile of one's own holds for a privileged container too (moby daemon/seccomp_linux.go).
-    if own or not (host.privileged or asked == "unconfined"):
+    if request.view is None and (own or not (host.privileged or asked == "unconfined")):
         granted = frozenset(spec["process"]["capabilities"]["bounding"])
         path = request.seccomp(granted, own)
         if path is not None:

@@ -24,6 +24,7 @@ from containerlab.engine.models import ContainerConfig, HostConfig, NetworkingCo
 from containerlab.engine.mounts import MountPlan, plan_mounts
 from containerlab.engine.options import check_request
 from containerlab.engine.parts import Parts, delete_tree
+from containerlab.engine.shortfalls import check_rung, shortfalls
 from containerlab.engine.state import ContainerRecord, ContainerState, MountPoint
 from containerlab.engine.volume_content import fill_volumes, with_content
 from containerlab.engine.volume_table import Volume
@@ -31,6 +32,7 @@ from containerlab.engine.volumes import Volumes
 from containerlab.errors import InvalidParameter
 from containerlab.images import Image
 from containerlab.network.model import Endpoint
+from containerlab.rung import PROOT, copies_roots
 from containerlab.runtime import cgroups
 from containerlab.runtime.seccomp import profile_path
 from containerlab.runtime.seccomp_custom import custom_profile_path
@@ -62,6 +64,7 @@ class Creation:
         if not asked.image:
             raise InvalidParameter("Config cannot be empty in order to create a container: no image is named")
         check_request(asked, host)
+        check_rung(host)
         check_joined(self._parts, asked, host)
         host, discarded = discard(host, cgroups.driver().features)
         image = self._parts.images.lookup(asked.image)
@@ -75,9 +78,11 @@ class Creation:
         chosen = names.validate(name) if name else names.random_name(taken)
         inherited = inherited_mounts(self._parts, host)
         plan = plan_mounts(config, host, self._volumes.data, inherited, readonly_recursive=readonly_recursive)
+        warnings = shortfalls(asked, host, plan) + warnings
+        view = await asyncio.to_thread(self._parts.images.layers.view, image.chain_id) if copies_roots() else None
         self._parts.registry.reserve(chosen, container_id)
         try:
-            container = self._make(container_id, chosen, config, host, networking, image, plan, ends)
+            container = self._make(container_id, chosen, config, host, networking, image, plan, ends, view)
             await self._establish(container, image, plan)
         except BaseException:
             await self._undo(chosen, container_id)
@@ -95,13 +100,15 @@ class Creation:
         image: Image,
         plan: MountPlan,
         ends: list[Endpoint],
+        view: Path | None,
     ) -> Container:
         """Write its folder; the container in memory, known to nobody yet."""
         folder = self._parts.folder(container_id)
         other = network_owner(self._parts, host)
         hostname = other.record.config.hostname if other else hostname_of(container_id, config, host)
         config = msgspec.structs.replace(config, hostname=hostname)
-        request = self._bundle(container_id, folder, config, host, plan, image, other, own_network=bool(ends))
+        own = bool(ends) and view is None
+        request = self._bundle(container_id, folder, config, host, plan, image, other, view, own_network=own)
         write_files(request, build_spec(request))
         command = command_line(config)
         record = ContainerRecord(
@@ -115,7 +122,7 @@ class Creation:
             args=command[1:],
             chain_id=image.chain_id or "",
             mounts=plan.listed,
-            backend="vm" if host.runtime == "vm" else "native",
+            backend="vm" if host.runtime == "vm" else PROOT if view is not None else "native",
             log_driver=host.log_config.type or "json-file",
         )
         return Container(record, name, ContainerState(networked=bool(ends), endpoints=ends), folder)
@@ -129,6 +136,7 @@ class Creation:
         plan: MountPlan,
         image: Image,
         other: Container | None,
+        view: Path | None,
         *,
         own_network: bool,
     ) -> BundleRequest:
@@ -145,6 +153,7 @@ class Creation:
             shm_size=settings.shm_size,
             seccomp=seccomp_finder(settings.store / "seccomp"),
             own_network=own_network,
+            view=view,
             names=other.folder if other else None,
         )
 

@@ -21,12 +21,14 @@ from containerlab.engine.networks import Networks
 from containerlab.engine.parts import Parts
 from containerlab.engine.recovery import recover
 from containerlab.engine.settings import Settings
+from containerlab.engine.shared_network import SharedAttachments
 from containerlab.engine.snapshots import Snapshots
 from containerlab.engine.state import ContainerTable
 from containerlab.engine.system import System
 from containerlab.engine.visits import Visits
 from containerlab.engine.volumes import Volumes
 from containerlab.images import ImageStore
+from containerlab.rung import copies_roots
 from containerlab.runtime.client import SupervisorClient
 from containerlab.runtime.identity import boot_id
 
@@ -45,7 +47,8 @@ class Engine:
         self.execs = Execs(parts)
         self._health = HealthMonitor(parts, self.execs)
         self.volumes = Volumes(parts)
-        self._attachments = Attachments(parts, NetworkSet(parts))
+        networks = SharedAttachments if copies_roots() else Attachments
+        self._attachments = networks(parts, NetworkSet(parts))
         self.networks = Networks(parts, self._attachments)
         self._lifecycle = Lifecycle(parts, self._health, self.volumes, self._attachments)
         self.containers = Containers(parts, self._lifecycle, self.volumes, self._attachments)

@@ -67,6 +67,11 @@ class Worker:
             self._lab = Lab(self._run / "netns")
         return self._lab
 
+    @property
+    def inode(self) -> int:
+        """Of the network namespace in which the helper lives."""
+        return self.lab.inode
+
     def exists(self) -> bool:
         """Whether a lab is there already, of this engine or of one before it."""
         found = kept(self._run / "netns")
@@ -147,7 +152,7 @@ class Worker:
 
     def _connected(self, others: list[Use]) -> Helper:
         if self._helper is None:
-            self._helper = Helper(self._run, self.lab.inode)
+            self._helper = Helper(self._run, self.inode)
         served = self._helper.ensure()
         if served is not None:
             self._restore(self._helper, others, served)
@@ -223,7 +228,7 @@ class Worker:
     def forget_stale(self) -> None:
         """A helper that an engine before this one left, where no container needs one."""
         if (self._run / "network.sock").exists():
-            helper = Helper(self._run, self.lab.inode)
+            helper = Helper(self._run, self.inode)
             if helper.find() is not None:
                 with contextlib.suppress(OSError):
                     helper.call("keep", containers=[])

@@ -19,8 +19,10 @@ from containerlab.engine.execs import Execs
 from containerlab.engine.lifecycle import Lifecycle
 from containerlab.engine.parts import Parts, delete_tree
 from containerlab.engine.state import ContainerState
+from containerlab.rung import copies_roots
 from containerlab.runtime import cgroups
 from containerlab.runtime.identity import Identity, open_process
+from containerlab.runtime.proot.tree import kill_tree
 
 __all__ = ["SUPERVISOR_LOST", "recover"]
 
@@ -123,6 +125,8 @@ def _kill_init(state: ContainerState) -> None:
     # By pidfd its init, and so all of its PID namespace (pid_namespaces(7)), also where there are no cgroups.
     with contextlib.suppress(ProcessLookupError):
         pidfd = open_process(identity)
+        if copies_roots():
+            kill_tree(state.pid, itself=False)
         try:
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         finally:

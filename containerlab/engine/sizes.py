@@ -7,15 +7,17 @@ import stat
 
 from containerlab.engine.container import Container
 from containerlab.engine.parts import Parts
+from containerlab.engine.written import written
 
 __all__ = ["sizes_of", "tree_size"]
 
 
 def sizes_of(parts: Parts, container: Container) -> tuple[int, int]:
     """``SizeRw`` and ``SizeRootFs`` in bytes; for a thread."""
-    written = tree_size(os.fspath(container.folder / "upper"))
+    with written(parts, container) as upper:
+        own = tree_size(os.fspath(upper))
     layers = parts.images.layers.chain(container.record.chain_id or None)
-    return written, written + sum(layer.size for layer in layers)
+    return own, own + sum(layer.size for layer in layers)
 
 
 def tree_size(top: str) -> int:

@@ -11,12 +11,14 @@ import asyncio
 import contextlib
 import os
 import secrets
+import signal
 import stat
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import IO
+from pathlib import Path
+from typing import IO, Any
 
 import msgspec
 
@@ -31,10 +33,12 @@ from containerlab.engine.merge import filled
 from containerlab.engine.models import ContainerConfig, decode, encode
 from containerlab.engine.parts import Parts
 from containerlab.engine.visits import SCAFFOLD
+from containerlab.engine.written import written
 from containerlab.errors import Conflict, HostLacks
 from containerlab.images import History, Image, ImageConfig, Layer, LayerStore, Provenance, Reference, pack
 from containerlab.images.changes import changes
 from containerlab.images.trees import directory
+from containerlab.rung import PROOT
 from containerlab.runtime.inroot import Root
 
 __all__ = ["Snapshots"]
@@ -58,7 +62,7 @@ class Snapshots:
         chain = container.record.chain_id or None
 
         def work(out: Sink) -> None:
-            with layers.mounted(chain, top=container.folder / "upper") as root:
+            with written(self._parts, container) as upper, layers.mounted(chain, top=upper) as root:
                 pack(root, out)
 
         if chain is not None:
@@ -115,7 +119,8 @@ class Snapshots:
         parent = container.record.chain_id or None
         layer: Layer | None = None
         try:
-            layer = _copied(images.layers, container, parent, Provenance(command or "commit"), owner)
+            with written(self._parts, container) as upper:
+                layer = _copied(images.layers, upper, parent, Provenance(command or "commit"), owner)
             created = rfc3339(time.time_ns())
             step = History(
                 created=created,
@@ -137,6 +142,11 @@ class Snapshots:
     async def _held_still(self, container: Container, pause: bool) -> AsyncIterator[None]:
         if not pause or container.state.status != "running":
             yield
+            return
+        if container.record.backend == PROOT:
+            listed = (await self._parts.supervisor.call("list"))["containers"]
+            with _tracers_stopped(next(seen for seen in listed if seen["container"] == container.id)):
+                yield
             return
         try:
             await freezer.pause(self._parts, container)
@@ -160,11 +170,26 @@ class Snapshots:
         return container
 
 
-def _copied(
-    layers: LayerStore, container: Container, parent: str | None, provenance: Provenance, owner: str
-) -> Layer | None:
+@contextlib.contextmanager
+def _tracers_stopped(seen: dict[str, Any]) -> Iterator[None]:
+    """Without a freezer: whoever waits for its tracer at a system call changes no file."""
+    pids = [each["pid"] for each in (seen, *seen["execs"]) if each["status"] == "running"]
+    try:
+        _signal_all(pids, signal.SIGSTOP)
+        yield
+    finally:
+        _signal_all(pids, signal.SIGCONT)
+
+
+def _signal_all(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _copied(layers: LayerStore, folder: Path, parent: str | None, provenance: Provenance, owner: str) -> Layer | None:
     """A layer of a copy of the writable layer, None when nothing was changed."""
-    with layers.mounted(parent) as lower, directory(container.folder / "upper") as upper:
+    with layers.mounted(parent) as lower, directory(folder) as upper:
         if not changes(upper, lower, scaffold=SCAFFOLD):
             return None
         scaffold = _untouched(upper, lower)

@@ -15,7 +15,9 @@ from containerlab.engine.clock import ZERO
 from containerlab.engine.container import Container
 from containerlab.errors import HostLacks, InvalidParameter, NoSuchImage
 from containerlab.images import Image, ImageStore
+from containerlab.rung import PROOT
 from containerlab.runtime import cgroups, facts
+from containerlab.runtime.proot.tree import programs
 
 __all__ = ["descendants", "memory", "stats", "top"]
 
@@ -104,6 +106,8 @@ def _pids(container: Container) -> list[int]:
         found = group.pids()
     finally:
         group.close()
+    if container.record.backend == PROOT:
+        return programs(container.state.pid)
     return found or facts.namespace_pids(container.state.pid)
 
 

@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import json
 import os
+import posixpath
 import signal
 import sys
 from typing import Any
 
 from containerlab.errors import ContainerlabError
 from containerlab.images.places import Place, real_path, split
+from containerlab.rung import copies_roots
 from containerlab.runtime import syscalls
 from containerlab.runtime.constants import PR_SET_PDEATHSIG
 from containerlab.runtime.inroot import Root
 from containerlab.runtime.users import resolve_user
-from containerlab.runtime.visit import holds_files, mount_stopped
+from containerlab.runtime.visit import copied_place, holds_files, mount_stopped
 
 __all__ = ["main"]
 
@@ -44,8 +46,11 @@ def main(arguments: list[str]) -> int:
 
 
 def _answer(request: dict[str, Any], out: Any) -> None:
-    root = request["root"] if request["root"] is not None else _mounted(request)
     path = os.fsencode(request["path"])
+    if copies_roots():
+        root, path = _copied(request)
+    else:
+        root = request["root"] if request["root"] is not None else _mounted(request)
     if request["op"] == "put":
         _put(root, path, request)
         out.write(_line({"stat": {}}))
@@ -65,13 +70,25 @@ def _mounted(request: dict[str, Any]) -> int:
         raise _Refused("ContainerlabError", f"mounting the container's files: {error.filename or ''}: {why}") from error
 
 
+def _copied(request: dict[str, Any]) -> tuple[int, bytes]:
+    """A copied root, made if no start has made it yet; or what is bound where the path leads, and the rest of it."""
+    try:
+        place, rest = copied_place(request["bundle"], request["path"])
+        return os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC), os.fsencode(rest)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise _Refused("ContainerlabError", f"copying the container's files: {error.filename or ''}: {why}") from error
+
+
 def _put(root: int, path: bytes, request: dict[str, Any]) -> None:
     """``readonly`` is what the engine knows: destinations of mounts, and whether nothing may be written there."""
     real = real_path(root, split(path)[0])
     place = Place.at(root, b"/" + b"/".join(real))
     if not place.is_directory:
         raise _Refused("InvalidParameter", "extraction point is not a directory")
-    mount, readonly = _mount_of(os.fsdecode(b"/" + b"/".join(real)), request["mounts"])
+    # In a copy ``real`` begins in what is bound there, so the path that was asked for tells where that is.
+    where = posixpath.normpath(f"/{request['path']}") if copies_roots() else os.fsdecode(b"/" + b"/".join(real))
+    mount, readonly = _mount_of(where, request["mounts"])
     if readonly:
         what = "mounted volume" if mount else "container rootfs"
         raise _Refused("InvalidParameter", f"{what} is marked read-only")

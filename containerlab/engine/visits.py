@@ -20,9 +20,11 @@ from containerlab.engine.container import Container
 from containerlab.engine.parts import Parts
 from containerlab.engine.visitors import Visitor
 from containerlab.engine.volumes import Volumes
+from containerlab.engine.written import written
 from containerlab.errors import Conflict, ContainerlabError, HostLacks
 from containerlab.images.changes import changes
 from containerlab.images.trees import directory
+from containerlab.rung import copies_roots
 from containerlab.runtime.facts import open_root
 
 __all__ = ["SCAFFOLD", "Visits", "end_visits"]
@@ -109,7 +111,8 @@ class Visits:
         layers = self._parts.images.layers
         with (
             layers.mounted(container.record.chain_id or None) as lower,
-            directory(container.folder / "upper") as upper,
+            written(self._parts, container) as folder,
+            directory(folder) as upper,
         ):
             return changes(upper, lower, scaffold=SCAFFOLD)
 
@@ -183,6 +186,8 @@ def _root_of(container: Container) -> int | None:
             f"container {container.name} is a virtual machine that runs: its files can't be reached from outside.",
             hint="Stop it first; what it writes goes with its disk. A container without --runtime vm can be.",
         )
+    if copies_roots():
+        return os.open(container.folder / "rootfs", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     root = open_root(state.pid, state.starttime)
     if os.path.samestat(os.fstat(root), os.stat("/")):  # noqa: PTH116
         os.close(root)

@@ -19,6 +19,7 @@ from pathlib import Path
 from containerlab.images import marks
 from containerlab.images._syscalls import RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, openat2
 from containerlab.images.headers import Entry
+from containerlab.rung import copies_roots
 
 __all__ = ["Attributes", "Extracted", "squashed_owner"]
 
@@ -73,6 +74,8 @@ class Attributes:
         implied: Callable[[bytes], os.stat_result | None] | None,
     ) -> None:
         self._owner, self._mask, self._implied = owner, ~umask, implied
+        # A plain user can't read what its mode forbids it; a copied root needs every file.
+        self._least, self._least_directory = (stat.S_IRUSR, stat.S_IRWXU) if copies_roots() else (0, 0)
         self._late = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)
         self.result = Extracted(squashed=owner is not None)
 
@@ -80,7 +83,7 @@ class Attributes:
         """Of a new regular file."""
         self._chown(fd, entry)
         # After the owner: chown(2) clears the set-user-ID bits.
-        os.fchmod(fd, entry.mode & self._mask)
+        os.fchmod(fd, entry.mode & self._mask | self._least)
         if entry.xattrs:
             self._set_xattrs(fd, entry)
         os.utime(fd, ns=(entry.mtime_ns, entry.mtime_ns))
@@ -90,7 +93,7 @@ class Attributes:
         self._chown(fd, entry)
         if entry.xattrs:
             self._set_xattrs(fd, entry)
-        mode = entry.mode & self._mask
+        mode = entry.mode & self._mask | self._least_directory
         os.fchmod(fd, mode | stat.S_IRWXU)
         self._late.write(_RECORD.pack(entry.mtime_ns, mode, len(path)) + path)
 

@@ -3,6 +3,7 @@
     layers/HEX/diff         the unpacked files, overlayfs's marks in place of ``.wh.`` names
     layers/HEX/layer.json   chain ID, diff ID, parent, size, provenance
     layers/HEX/tar-record   what makes the layer's own tar of the files again (record.py), with replaced/
+    layers/HEX/view         where nothing can be mounted: it and all below it as one tree, of links to their files
     layers/l/SHORT          a link to ../HEX/diff; mount(2) has one page for all names
     layers/empty            what an overlay stands on that has no layer, or just one
 
@@ -54,6 +55,15 @@ class LayerFolder:
     def diff(self, chain: str) -> Path:
         """Where a layer's files lie."""
         return self.of(chain) / "diff"
+
+    def view(self, chain: str) -> Path:
+        """Where the tree of a layer and all below it lies, once it was needed."""
+        return self.of(chain) / "view"
+
+    @property
+    def diff_of_nothing(self) -> Path:
+        """An empty directory: the files of an image without layers."""
+        return self.folder / _EMPTY / "diff"
 
     @contextlib.contextmanager
     def half_made(self, kind: str) -> Iterator[Path]:

@@ -19,7 +19,7 @@ import msgspec
 
 from containerlab.database import Database
 from containerlab.errors import BadArchive, NotFound
-from containerlab.images import trees, views
+from containerlab.images import copied_views, trees, views
 from containerlab.images._syscalls import RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS, openat2
 from containerlab.images.attributes import squashed_owner
 from containerlab.images.compression import ByteSource, Writable
@@ -31,6 +31,7 @@ from containerlab.images.layer import Layer, Provenance, chain_id
 from containerlab.images.limits import Limits
 from containerlab.images.pack import pack
 from containerlab.images.record import Recorder, replay, size_of
+from containerlab.rung import copies_roots
 
 __all__ = ["LayerStore"]
 
@@ -148,6 +149,10 @@ class LayerStore:
         that lies above the layers and isn't written to. ``volatile`` saves the sync at the end; that ``upper`` can't
         be mounted again. Raises ``NotFound``, ``HostLacks``.
         """
+        if copies_roots():
+            with copied_views.view(self._files, self.view(chain), upper, top) as fd:
+                yield fd
+            return
         links = [row["link"] for row in self._rows(chain)]
         lower = self._files.lower_of_two(links) if upper is None and top is None else self._files.lower(links)
         lower = [views.quoted(top), *lower] if top is not None else lower
@@ -156,6 +161,25 @@ class LayerStore:
             views.overlay_view(self.folder, lower, mountpoint, upper=upper, volatile=volatile) as fd,
         ):
             yield fd
+
+    # -- where nothing can be mounted ----------------------------------------------------------
+
+    def view(self, chain: str | None) -> Path:
+        """The tree that the layers up to ``chain`` make together, of links to their files: to be read, never written.
+
+        Made once and kept with the layer. Raises ``NotFound``, ``StorageFull``.
+        """
+        if chain is None:
+            return self._files.diff_of_nothing
+        made = self._files.view(chain)
+        if not made.exists():
+            layers = [self._files.diff(layer.chain_id) for layer in self.chain(chain)]
+            copied_views.make_view(self._files, layers, made)
+        return made
+
+    def gather(self, bundle: Path, chain: str | None, upper: Path) -> None:
+        """Into the empty ``upper`` what a container of ``bundle`` has changed in its copied root, as links."""
+        copied_views.gather_bundle(bundle, self.view(chain), upper)
 
     # -- making ------------------------------------------------------------------------------
 

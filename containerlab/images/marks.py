@@ -5,6 +5,9 @@ its directory has below (OCI image spec, layer.md, "Whiteouts"). On disk overlay
 0:0, and the attribute ``overlay.opaque`` in the ``trusted`` name space, or in ``user`` where a user namespace
 mounts it (Documentation/filesystems/overlayfs.rst). No archive may bring overlayfs's own marks along: they
 would redirect, reveal or hide paths of other layers.
+
+Below an overlay of somebody else's (a container's own root) the kernel refuses that device. Where nothing is mounted
+anyway (``rung.copies_roots``) a socket then says it: no archive can bring one, and no layer keeps one.
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+
+from containerlab.rung import copies_roots
 
 __all__ = [
     "META_PREFIX",
@@ -30,8 +35,10 @@ OPAQUE_NAME = b".wh..wh..opq"
 
 _TRUSTED = b"trusted.overlay.opaque"
 _USER = b"user.overlay.opaque"
+_OWN = b"user.containerlab.opaque"
 _PRIVATE = (
     b"trusted.",
+    b"user.containerlab.",
     b"user.overlay.",
     b"user.fuseoverlayfs.",
     b"user.containers.",
@@ -45,12 +52,19 @@ def is_private_xattr(name: bytes) -> bool:
 
 def is_whiteout(status: os.stat_result) -> bool:
     """Whether this is overlayfs's mark of a deleted name."""
+    if stat.S_ISSOCK(status.st_mode):
+        return copies_roots()
     return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
 
 
 def mark_whiteout(dir_fd: int, name: bytes) -> None:
     """Make the 0:0 device; unprivileged users may since Linux 5.8."""
-    os.mknod(name, stat.S_IFCHR | 0o000, 0, dir_fd=dir_fd)
+    try:
+        os.mknod(name, stat.S_IFCHR | 0o000, 0, dir_fd=dir_fd)
+    except PermissionError:
+        if not copies_roots():
+            raise
+        os.mknod(name, stat.S_IFSOCK | 0o000, dir_fd=dir_fd)
 
 
 def mark_opaque(fd: int) -> None:
@@ -60,12 +74,17 @@ def mark_opaque(fd: int) -> None:
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.EOPNOTSUPP):
             raise
-    os.setxattr(fd, _USER, b"y")
+    try:
+        os.setxattr(fd, _USER, b"y")
+    except OSError as error:
+        if not copies_roots() or error.errno not in (errno.EPERM, errno.EOPNOTSUPP):
+            raise
+        os.setxattr(fd, _OWN, b"y")
 
 
 def is_opaque(fd: int) -> bool:
     """Whether an open directory hides what lies below it."""
-    for name in (_TRUSTED, _USER):
+    for name in (_TRUSTED, _USER, _OWN):
         try:
             if os.getxattr(fd, name) == b"y":
                 return True

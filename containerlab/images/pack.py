@@ -22,6 +22,7 @@ from containerlab.images.compression import CHUNK, Writable
 from containerlab.images.headers import BLOCK
 from containerlab.images.record import Recorder
 from containerlab.images.ustar import header
+from containerlab.rung import copies_roots
 
 __all__ = ["Packed", "Writable", "pack", "pack_one"]
 
@@ -103,6 +104,9 @@ class _Packing:
         self._first_names: dict[tuple[int, int], bytes] = {}
         self._packed = Packed()
         self._buffer = bytearray(CHUNK)
+        # Where everything is one user's, it is what root of the container has.
+        self._shown = {os.geteuid(): 0} if copies_roots() else {}
+        self._shown_group = {os.getegid(): 0} if copies_roots() else {}
 
     def run(self, top: bool) -> Packed:
         pending = [b""]
@@ -264,12 +268,13 @@ class _Packing:
         self._packed.entries += 1
         kind = kind or _KINDS[stat.S_IFMT(status.st_mode)]
         device = (os.major(status.st_rdev), os.minor(status.st_rdev)) if kind in (b"3", b"4") else (0, 0)
+        uid, gid = self._shown.get(status.st_uid, status.st_uid), self._shown_group.get(status.st_gid, status.st_gid)
         return header(
             path,
             kind,
             mode=stat.S_IMODE(status.st_mode),
-            uid=status.st_uid,
-            gid=status.st_gid,
+            uid=uid,
+            gid=gid,
             size=size,
             mtime=status.st_mtime_ns // 10**9,
             link=link,

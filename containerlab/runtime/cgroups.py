@@ -17,6 +17,8 @@ import os
 import time
 from abc import ABC, abstractmethod
 
+from containerlab.rung import copies_roots
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -253,6 +255,8 @@ class NoCgroup(Cgroup):
 
 def detect() -> Driver:
     """The driver for this process, found by making and removing a group; nothing else is changed."""
+    if copies_roots():
+        return NoDriver("the rung proot has no cgroup of a container's own")
     mounts, own = _mounts(), _own_paths()
     v1 = {name: _directory(mounts[name], path) for name, path in own.items() if name in mounts and name != "unified"}
     if any(name in v1 for name in ("memory", "pids", "cpu", "devices")):

@@ -25,13 +25,18 @@ def boot_id() -> str:
 
 def starttime(pid: int) -> int:
     """Field 22 of /proc/PID/stat; ``ProcessLookupError`` when there is no such process."""
+    return int(_fields(pid)[19])
+
+
+def _fields(pid: int) -> list[bytes]:
+    """/proc/PID/stat from the third field on, the state."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             content = file.read()
     except (FileNotFoundError, ProcessLookupError):
         raise ProcessLookupError(3, "No such process", str(pid)) from None
     # The second field is the program's name in parentheses, and may hold anything, parentheses too.
-    return int(content.rpartition(b")")[2].split()[19])
+    return content.rpartition(b")")[2].split()
 
 
 def identify(pid: int) -> Identity:
@@ -40,14 +45,18 @@ def identify(pid: int) -> Identity:
 
 
 def open_process(identity: Identity) -> int:
-    """A pidfd of that very process; ``ProcessLookupError`` when it has ended, or the machine has booted since."""
+    """A pidfd of that very process; ``ProcessLookupError`` when it has ended, or the machine has booted since.
+
+    One that has ended and that nobody reaps (the first process of many a container doesn't) has ended.
+    """
     gone = ProcessLookupError(3, "No such process", str(identity.pid))
     if identity.boot_id != boot_id():
         raise gone
     pidfd = os.pidfd_open(identity.pid)
     # The pidfd holds one process; the start time read after it is opened tells whether it is ours.
     try:
-        if starttime(identity.pid) != identity.starttime:
+        fields = _fields(identity.pid)
+        if int(fields[19]) != identity.starttime or fields[0] in (b"Z", b"X"):
             raise gone
     except ProcessLookupError:
         os.close(pidfd)

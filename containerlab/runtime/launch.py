@@ -2,7 +2,8 @@
 
 As root only a mount namespace, with slave propagation, so that what the host mounts later is seen and nothing goes
 out; as anybody else a user namespace first. All of it happens before the caller's first thread: unshare(2) of a
-user namespace and setns(2) into one refuse a process with two.
+user namespace and setns(2) into one refuse a process with two. A host that gives no namespace is left as it is, once
+proot is proved to work there.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import sys
 import time
 from pathlib import Path
 
+from containerlab import rung
 from containerlab.errors import HostLacks
 from containerlab.runtime import constants as c
 from containerlab.runtime import host_mounts, syscalls, userns
 from containerlab.runtime.identity import Identity, open_process
+from containerlab.runtime.storage import check_store
 
-__all__ = ["ensure_supervisor", "enter_namespaces", "supervisor_identity"]
+__all__ = ["ensure_supervisor", "enter_namespaces", "find_rung", "supervisor_identity"]
 
 _START_LIMIT_S = 10.0
 _POLL_S = 0.002
@@ -30,8 +33,8 @@ _COMPLAINT = "supervisor.err"
 def ensure_supervisor(run_folder: Path, store: Path) -> None:
     """Leaves the caller in the namespaces of the store's supervisor, which lives when this returns.
 
-    Raises ``HostLacks`` where the host allows no such namespaces, or the supervisor couldn't be started; ``OSError``
-    when the folders can't be made.
+    On the rung ``proot`` there are none, and ``rung.copies_roots`` says so from here on. Raises ``HostLacks`` where the
+    host allows neither, or the supervisor couldn't be started; ``OSError`` when the folders can't be made.
     """
     host_mounts.remember()
     for folder in (run_folder, store):
@@ -40,8 +43,9 @@ def ensure_supervisor(run_folder: Path, store: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         identity = supervisor_identity(run_folder)
-        if identity is None or not _join(identity):
-            enter_namespaces()
+        if identity is None or not _join(identity, _recorded_rung(run_folder)):
+            find_rung()
+            check_store(store, mounts=not rung.copies_roots())
             _start(run_folder)
     finally:
         os.close(lock)
@@ -56,17 +60,58 @@ def supervisor_identity(run_folder: Path) -> Identity | None:
         return None
 
 
-def enter_namespaces() -> None:
-    """Makes the namespaces for a new supervisor around the caller; ``HostLacks`` says what the host refuses."""
-    here = os.getcwd()  # noqa: PTH109
-    if os.geteuid() != 0 or not _may_mount():
+def find_rung() -> None:
+    """Takes the rung that is asked for, else the best one: its namespaces are made around the caller.
+
+    Raises ``HostLacks`` with what stands in the way.
+    """
+    wanted = rung.asked()
+    if wanted == rung.PROOT:
+        _take_proot()
+        return
+    try:
+        enter_namespaces(wanted)
+    except HostLacks as refused:
+        if wanted:
+            raise
         try:
-            userns.enter_user_namespace()
+            _take_proot()
+        except HostLacks as error:
+            hint = f"{error.hint} containerlab doctor tells what is allowed here.".lstrip()
+            raise HostLacks(f"{refused.message}, and {error.message}", hint=hint) from error
+
+
+def _take_proot() -> None:
+    from containerlab.runtime.proot.program import prove
+
+    if os.geteuid() == 0 and _may_mount():
+        raise HostLacks(
+            "the rung proot isolates nothing, and as root a container's root would be the host's",
+            hint="Run the engine as an ordinary user, or leave CONTAINERLAB_RUNG unset.",
+        )
+    prove()
+    rung.settle(rung.PROOT)
+
+
+def enter_namespaces(wanted: str = "") -> None:
+    """Makes the namespaces for a new supervisor around the caller; ``HostLacks`` says what the host refuses.
+
+    ``wanted`` is a rung's name, for one that must be no other.
+    """
+    here = os.getcwd()  # noqa: PTH109
+    is_root = os.geteuid() == 0 and _may_mount()
+    if wanted == "root" and not is_root:
+        raise HostLacks(f"the rung root needs root with CAP_SYS_ADMIN, and this is {_who()}")
+    if not is_root or wanted.startswith("rootless"):
+        try:
+            has_ids = userns.enter_user_namespace(one_id=wanted == "rootless-one-id")
         except OSError as error:
             raise HostLacks(
                 f"this host lets {_who()} make no user namespace ({error.strerror})",
                 hint="containerlab doctor tells what is allowed here.",
             ) from error
+        if wanted == "rootless-ids" and not has_ids:
+            raise HostLacks(f"the rung rootless-ids needs subordinate ids and newuidmap, which {_who()} lacks")
     try:
         syscalls.unshare(c.CLONE_NEWNS)
         syscalls.mount("", "/", "", c.MS_SLAVE | c.MS_REC)
@@ -84,12 +129,31 @@ def _who() -> str:
     return "root" if os.geteuid() == 0 else f"user {os.geteuid()}"
 
 
-def _join(identity: Identity) -> bool:
-    """Joins a live supervisor's namespaces; False when it is gone."""
+def _recorded_rung(run_folder: Path) -> str:
+    """Which rung the supervisor stands on; empty for one with namespaces."""
+    try:
+        return str(json.loads((run_folder / _RECORD).read_bytes()).get("rung", ""))
+    except (OSError, ValueError):
+        return ""
+
+
+def _join(identity: Identity, theirs: str) -> bool:
+    """Joins a live supervisor's namespaces, and takes its rung; False when it is gone."""
     try:
         pidfd = open_process(identity)
     except ProcessLookupError:
         return False
+    wanted = rung.asked()
+    if wanted and (wanted == rung.PROOT) != (theirs == rung.PROOT):
+        os.close(pidfd)
+        raise HostLacks(
+            f"{rung.VARIABLE} asks for the rung {wanted}, but this store's containers run on another",
+            hint="End them first, or take another store (CONTAINERLAB_STORE).",
+        )
+    if theirs == rung.PROOT:
+        os.close(pidfd)
+        rung.settle(rung.PROOT)
+        return True
     here = os.getcwd()  # noqa: PTH109
     try:
         kinds = c.CLONE_NEWNS

@@ -120,7 +120,12 @@ def spawn(
     terminal = bool(spec.get("process", {}).get("terminal", False))
     if terminal != (stdio is None):
         raise StageError("clone", 22, "a terminal takes no stdio, and anything else needs it")
-    if spec.get("annotations", {}).get("containerlab.backend", "native") == "vm":
+    backend = spec.get("annotations", {}).get("containerlab.backend", "native")
+    if backend == "proot":
+        from containerlab.runtime.proot.spawn import spawn as under_proot
+
+        return under_proot(spec, bundle, stdio)
+    if backend == "vm":
         return clone_child(lambda report: _run_vm(bundle, stdio, join_fds, report), signal.SIGCHLD, request)
     try:
         plan = make_plan(spec, bundle, join_fds, trees)

@@ -20,7 +20,7 @@ from containerlab.runtime.mounts import Bind
 from containerlab.runtime.rootfs import OverlayRoot
 from containerlab.runtime.userns import in_user_namespace
 
-__all__ = ["holds_files", "mount_stopped"]
+__all__ = ["copied_place", "holds_files", "mount_stopped"]
 
 # linux/magic.h: what the kernel tells or is told there is no file that can be copied.
 _NO_FILES = frozenset(
@@ -71,6 +71,25 @@ def mount_stopped(bundle: str, trees: tuple[Sequence[int], Sequence[int]] = ((),
                 raise
             syscalls.umount2(_target(spec, bundle), c.MNT_DETACH)
     return _mount(spec, bundle, trees[1], writable=True)
+
+
+def copied_place(bundle: str, path: str) -> tuple[str, str]:
+    """On the rung proot: the folder of the host in which ``path`` lies, and what of it leads on from there.
+
+    The root is copied if no start has done so yet. A bound file is told by its own name in its own folder.
+    """
+    from containerlab.runtime.proot import guest
+    from containerlab.runtime.proot.root import make_root
+
+    with open(f"{bundle}/config.json", "rb") as file:
+        spec = json.load(file)
+    bounds = guest.bounds(spec, bundle)
+    root = make_root(spec, bundle, guest.points(bounds))
+    place, rest = guest.place_of(bounds, root, path)
+    if os.path.isdir(place):  # noqa: PTH112
+        # What stands at the end of the path says whether a directory is meant.
+        return place, f"{rest}/." if path.endswith("/.") else f"{rest}/" if path.endswith("/") else rest
+    return os.path.split(place)
 
 
 def _mount(spec: dict[str, Any], bundle: str, trees: Sequence[int], *, writable: bool) -> int:

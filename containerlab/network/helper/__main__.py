@@ -12,6 +12,7 @@ from pathlib import Path
 
 from containerlab.network.helper.server import Server
 from containerlab.network.namespace import kept
+from containerlab.rung import copies_roots
 from containerlab.runtime import constants as c
 from containerlab.runtime import syscalls
 
@@ -24,12 +25,16 @@ def main(run: Path) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return 0
-    namespace = kept(run / "netns")
-    if namespace is None:
-        return 1
-    inode = os.fstat(namespace).st_ino
-    syscalls.setns(namespace, c.CLONE_NEWNET)
-    os.close(namespace)
+    if copies_roots():
+        # Without namespaces everybody, this helper too, is in the one that there is.
+        inode = os.stat("/proc/self/ns/net").st_ino  # noqa: PTH116
+    else:
+        namespace = kept(run / "netns")
+        if namespace is None:
+            return 1
+        inode = os.fstat(namespace).st_ino
+        syscalls.setns(namespace, c.CLONE_NEWNET)
+        os.close(namespace)
     # A connection through a published port takes six descriptors.
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError, ValueError):

@@ -8,6 +8,7 @@ import errno
 import json
 import os
 
+from containerlab.rung import PROOT
 from containerlab.runtime.join import spawn_exec
 from containerlab.runtime.spawn import spawn
 from containerlab.runtime.supervisor.endpoint import Endpoint
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from containerlab.runtime.cgroups import Cgroup, Driver
+    from containerlab.runtime.spawn import Starting
     from containerlab.runtime.supervisor.loop import Loop
     from containerlab.runtime.supervisor.task import Answer
 
@@ -63,14 +65,15 @@ class Container:
         spec = self._read_spec()
         self._spec: dict[str, Any] | None = spec
         self._seccomp = spec.get("annotations", {}).get("containerlab.seccomp")
-        self._vm = spec.get("annotations", {}).get("containerlab.backend", "native") == "vm"
+        backend = spec.get("annotations", {}).get("containerlab.backend", "native")
+        self._vm, self._proot = backend == "vm", backend == PROOT
         self.cgroup = self._make_cgroup(spec)
         try:
             endpoint = make_endpoint(loop, io, lambda: on_detach(self, None))
         except OSError:
             self.cgroup.remove()
             raise
-        self.task = Task(loop, endpoint, self._exited)
+        self.task = Task(loop, endpoint, self._exited, traced=self._proot)
 
     def _read_spec(self) -> dict[str, Any]:
         path = f"{self._bundle}/config.json"
@@ -126,7 +129,7 @@ class Container:
         """The last check that no container of the host's root gets CAP_MKNOD without a device filter: with it,
         mknod(1) in the container reads the host's disk. Inside a user namespace the kernel refuses mknod anyhow."""
         capabilities = spec.get("process", {}).get("capabilities") or {}
-        if self._vm or "CAP_MKNOD" not in (capabilities.get("bounding") or ()) or in_user_namespace():
+        if self._vm or self._proot or "CAP_MKNOD" not in (capabilities.get("bounding") or ()) or in_user_namespace():
             return
         if not self._driver.can_filter_devices:
             reason = self._driver.missing.get("devices", "")
@@ -143,7 +146,9 @@ class Container:
             raise RequestError("exec", errno.ESRCH, "the container is not running")
         if name not in self.execs:
             endpoint = make_endpoint(self._loop, io, lambda: self._report_detach(self, name))
-            self.execs[name] = Task(self._loop, endpoint, lambda _task: self._report_exit(self, name))
+            self.execs[name] = Task(
+                self._loop, endpoint, lambda _task: self._report_exit(self, name), traced=self._proot
+            )
         return self.execs[name]
 
     def exec(self, name: str, process: dict[str, Any], answer: Answer) -> None:
@@ -159,14 +164,17 @@ class Container:
             answer(result)
 
         try:
-            task.start(
-                lambda stdio: spawn_exec(self.task.pid, process, stdio, self.cgroup, seccomp=self._seccomp),
-                answered,
-                self.cgroup.close,
-            )
+            task.start(lambda stdio: self._spawn_exec(process, stdio), answered, self.cgroup.close)
         except OSError:
             self.drop_exec(name)
             raise
+
+    def _spawn_exec(self, process: dict[str, Any], stdio: tuple[int, int, int] | None) -> Starting:
+        if self._proot:
+            from containerlab.runtime.proot.spawn import spawn_exec as under_proot
+
+            return under_proot(self._bundle, process, stdio)
+        return spawn_exec(self.task.pid, process, stdio, self.cgroup, seccomp=self._seccomp)
 
     def drop_exec(self, name: str) -> None:
         """Forgets an exec that doesn't run."""
@@ -174,6 +182,8 @@ class Container:
 
     def _exited(self, _task: Task) -> None:
         self.oom = self.cgroup.oom_kills() > 0
+        for task in self.execs.values():
+            task.end()
         self._report_exit(self, None)
 
     def find(self, exec_name: str | None) -> Task:

@@ -157,10 +157,10 @@ class Operations:
 
     def _signal(self, connection: Connection, request: dict[str, Any], _fds: list[int]) -> None:
         container, task = self._container(request), self._task(request)
-        others: list[int] = []
-        if field(request, "all", bool, False):
+        everyone, others = field(request, "all", bool, False), []
+        if everyone:
             others = [pid for pid in container.cgroup.pids() if pid != task.pid]
-        task.signal(field(request, "signal", int), others)
+        task.signal(field(request, "signal", int), others, everyone=everyone)
         connection.reply(request["id"], {})
 
     def _resize(self, connection: Connection, request: dict[str, Any], _fds: list[int]) -> None:

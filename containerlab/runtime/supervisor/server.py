@@ -15,6 +15,7 @@ import socket
 import struct
 import sys
 
+from containerlab.rung import PROOT, copies_roots
 from containerlab.runtime import cgroups
 from containerlab.runtime.identity import boot_id, starttime
 from containerlab.runtime.supervisor.connection import Connection
@@ -69,6 +70,7 @@ class Server:
     def _write_record(self) -> None:
         pid = os.getpid()
         record = {"pid": pid, "starttime": starttime(pid), "boot_id": boot_id(), "protocol": PROTOCOL}
+        record["rung"] = PROOT if copies_roots() else ""
         path = f"{self._run_folder}/supervisor.json"
         with open(os.open(f"{path}.tmp", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
             json.dump(record, file)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from containerlab.runtime.proot.tree import Tracees
     from containerlab.runtime.supervisor.endpoint import Endpoint
     from containerlab.runtime.supervisor.loop import Loop
 
@@ -36,9 +37,14 @@ def exit_code(status: int) -> int:
 
 
 class Task:
-    """``status`` is created, running or stopped. ``on_exit(task)`` is called once all of its output is delivered."""
+    """``status`` is created, running or stopped. ``on_exit(task)`` is called once all of its output is delivered.
 
-    def __init__(self, loop: Loop, endpoint: Endpoint, on_exit: Callable[[Task], None]) -> None:
+    Where it is ``traced`` the process is proot, and the program below it.
+    """
+
+    def __init__(
+        self, loop: Loop, endpoint: Endpoint, on_exit: Callable[[Task], None], *, traced: bool = False
+    ) -> None:
         self._loop, self.endpoint, self._on_exit = loop, endpoint, on_exit
         self.status = CREATED
         self.pid = 0
@@ -51,6 +57,8 @@ class Task:
         self._answers: list[Answer] = []
         self._on_answer: Callable[[], None] | None = None
         self._wait_status: int | None = None
+        self._traced = traced
+        self._tracees: Tracees | None = None
 
     @property
     def starting(self) -> bool:
@@ -115,6 +123,10 @@ class Task:
         self.status = RUNNING
         self.started_at = time.time_ns()
         self.timeline = result.timeline
+        if self._traced:
+            from containerlab.runtime.proot.tree import Tracees
+
+            self._tracees = Tracees(self._loop, self.pid)
         self._tell(self.reply())
         if self._wait_status is not None:
             self.reaped(self.pid, self._wait_status)
@@ -143,19 +155,32 @@ class Task:
         if self.status != RUNNING:
             return
         self.exit_code = exit_code(status)
+        if self._tracees is not None:
+            self.exit_code = self._tracees.reaped(self.exit_code)
         self.finished_at = time.time_ns()
         self.endpoint.finish(self._finished)
+
+    def end(self) -> None:
+        """Kill it and all below it: its container has ended, and where there is a namespace the kernel does that."""
+        if self._tracees is not None and not self.finished_at:
+            self._tracees.signal(signal.SIGKILL, all_of_them=True)
 
     def _finished(self) -> None:
         self.status = STOPPED
         self._on_exit(self)
 
-    def signal(self, number: int, others: list[int]) -> None:
-        """Sends a signal to the process and to ``others``. Raises RequestError(ESRCH) unless it runs."""
+    def signal(self, number: int, others: list[int], *, everyone: bool = False) -> None:
+        """Sends a signal to the process and to ``others``, which are ``everyone`` of the container's.
+
+        Raises RequestError(ESRCH) unless it runs.
+        """
         if self.status != RUNNING or self.finished_at:
             raise RequestError("signal", errno.ESRCH, "the process is not running")
         if not 0 <= number < signal.NSIG:
             raise RequestError("signal", errno.EINVAL, f"there is no signal {number}")
+        if self._tracees is not None:
+            self._tracees.signal(number, all_of_them=everyone)
+            return
         # Not reaped, so the pid is still its own.
         os.kill(self.pid, number)
         for pid in others:

@@ -1,0 +1,74 @@
+"""The lowest rung, where it is needed: in a Binder-like host, made here (``binder.py``)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.hosts import binder
+
+_SOURCE = Path(__file__).resolve().parents[2]
+_LIMIT_S = 600
+
+# Of the tests of every room, those that hold on this rung too.
+_MODULES = (
+    "tests/hosts/on_binder.py",
+    "tests/clients/test_cli_run.py",
+)
+
+
+def inside(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command's end, in a Binder-like host."""
+    words = [f"{name}={value}" for name, value in environment.items()]
+    return subprocess.run(
+        [sys.executable, "-m", "tests.hosts.binder", *words, *command],
+        cwd=_SOURCE,
+        capture_output=True,
+        text=True,
+        timeout=_LIMIT_S,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.root
+def test_the_host_is_as_narrow_as_binder_is() -> None:
+    script = (
+        "id -u; unshare --user true 2>&1; unshare --mount true 2>&1; chroot / true 2>&1; test -e /dev/fuse; echo $?;"
+        "grep -c '^CapEff:.0*$' /proc/self/status; stat -f -c %T $HOME"
+    )
+    said = inside("sh", "-c", script).stdout.splitlines()
+    assert said[0] == "1000"
+    assert all("Operation not permitted" in line for line in said[1:4])
+    assert said[4:] == ["1", "1", "overlayfs"]
+
+
+@pytest.mark.root
+@pytest.mark.slow
+@pytest.mark.parametrize("module", _MODULES)
+def test_the_engine_passes_its_tests_there(module: str) -> None:
+    words = ["-p", "no:cacheprovider", "-q", "-n", "0", "--tb=short", module]
+    done = inside(sys.executable, "-m", "pytest", *words, CONTAINERLAB_TEST_HOST="binder")
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+
+
+@pytest.mark.root
+def test_a_host_without_proot_says_so_in_one_sentence_for_every_verb() -> None:
+    python = f"{sys.executable} -m containerlab"
+    done = inside("/bin/sh", "-c", f"{python} ps; {python} run lab/busybox true; {python} doctor", PATH="/nowhere")
+    sentence = "this host lets user 1000 make no user namespace (Operation not permitted), and proot is not installed"
+    assert done.stderr.count(sentence) == 2, done.stderr
+    assert "none: no container can run here" in done.stdout
+    assert "apt install proot" in done.stdout
+
+
+@pytest.mark.root
+def test_the_host_leaves_nothing_behind() -> None:
+    before = set(Path("/dev/shm").glob("cl-binder-*"))
+    inside("sh", "-c", "touch /tmp/here $HOME/there; sleep 60 &")
+    assert set(Path("/dev/shm").glob("cl-binder-*")) <= before
+    assert not os.path.exists(binder.HOME)  # noqa: PTH110
