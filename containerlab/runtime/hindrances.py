@@ -51,7 +51,7 @@ class System:
             return ""
 
 
-def recognise(rungs: Mapping[str, str], driver: Driver, store: Path, *, mounts: bool) -> list[Hindrance]:
+def recognise(rungs: Mapping[str, str], driver: Driver, store: Path | None, *, mounts: bool) -> list[Hindrance]:
     """Everything that is recognised here; ``rungs`` as in ``hosts.Host``, ``mounts`` where roots are overlays."""
     system = System(uid=os.getuid())
     found = []
@@ -156,8 +156,11 @@ def delegation(system: System, kind: str, controllers: frozenset[str]) -> list[H
     return []
 
 
-def storage(store: Path, *, mounts: bool) -> list[Hindrance]:
+def storage(store: Path | None, *, mounts: bool) -> list[Hindrance]:
     """Why the store can't lie where it is to lie."""
+    if store is None:
+        what = "this user has no home, in which the store would lie"
+        return [Hindrance("store", what, "Set CONTAINERLAB_STORE to a folder of the user's, or HOME.")]
     try:
         problem = look_at(store).problem(mounts=mounts, is_new=not (store / "db.sqlite").exists())
     except OSError as error:

@@ -60,7 +60,7 @@ def probe() -> Host:
     reasons |= {f"cgroup_{name}": reason for name, reason in driver.missing.items()}
     features["kvm"] = os.access("/dev/kvm", os.R_OK | os.W_OK)
     features["proot"] = not rungs[rung.PROOT]
-    store = paths.store_folder()
+    store = _store()
     return Host(
         rung=outcome["rung"],
         cgroup=driver.kind,
@@ -71,8 +71,16 @@ def probe() -> Host:
         reasons=reasons,
         rungs=rungs,
         hindrances=hindrances.recognise(rungs, driver, store, mounts=outcome["rung"] != rung.PROOT),
-        store=str(store),
+        store=str(store or ""),
     )
+
+
+def _store() -> Path | None:
+    """None for a user without a home, as in a container that was given a number for a user."""
+    try:
+        return paths.store_folder()
+    except RuntimeError:
+        return None
 
 
 def _in_child(work: Callable[[], Any]) -> Any:

@@ -99,7 +99,7 @@ def enter_namespaces(wanted: str = "") -> None:
     ``wanted`` is a rung's name, for one that must be no other.
     """
     here = os.getcwd()  # noqa: PTH109
-    is_root = os.geteuid() == 0 and _may_mount()
+    is_root, who = os.geteuid() == 0 and _may_mount(), _who()
     if wanted == "root" and not is_root:
         raise HostLacks(f"the rung root needs root with CAP_SYS_ADMIN, and this is {_who()}")
     if not is_root or wanted.startswith("rootless"):
@@ -111,7 +111,7 @@ def enter_namespaces(wanted: str = "") -> None:
                 hint="containerlab doctor tells what is allowed here.",
             ) from error
         if wanted == "rootless-ids" and not has_ids:
-            raise HostLacks(f"the rung rootless-ids needs subordinate ids and newuidmap, which {_who()} lacks")
+            raise HostLacks(f"the rung rootless-ids needs subordinate ids and newuidmap, which {who} lacks")
     try:
         syscalls.unshare(c.CLONE_NEWNS)
         syscalls.mount("", "/", "", c.MS_SLAVE | c.MS_REC)
