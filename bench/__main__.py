@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from bench import cases, cases_api, cases_network
+from bench import cases, cases_api, cases_network, cases_panel
 from bench.engines import Engine, dockerd, ours
 from bench.facts import facts, load
 from bench.sandbox import sandbox
@@ -26,6 +26,7 @@ class Report:
     def __init__(self) -> None:
         self.pairs: list[Pair] = []
         self.memory: dict[str, dict[str, float]] = {}
+        self.panel: dict[str, float] = {}
         self.not_run: dict[str, str] = {}
 
     def take(self, name: str, measure: Callable[[], list[Pair]]) -> None:
@@ -54,6 +55,21 @@ class Report:
             flush=True,
         )
 
+    def take_panel(self, engine: Engine) -> None:
+        """What JupyterLab's panel costs."""
+        try:
+            self.panel = cases_panel.panel(engine)
+        except Exception as error:
+            self.skip("panel", error)
+            return
+        idle = self.panel["idle_percent_of_a_core"]
+        verdict = "met" if idle <= cases_panel.IDLE_PERCENT else "NOT met"
+        print(
+            f"panel: {idle} % of a core while nothing happens (target {cases_panel.IDLE_PERCENT} %, {verdict}); "
+            f"told {self.panel['told_after_ms']} ms after a container is asked for",
+            flush=True,
+        )
+
     def skip(self, name: str, error: Exception) -> None:
         self.not_run[name] = f"{type(error).__name__}: {error}"
         print(f"not run: {name}: {self.not_run[name]}", flush=True)
@@ -63,6 +79,7 @@ class Report:
             "pairs": [pair.to_dict() for pair in self.pairs],
             "memory": self.memory,
             "memory_targets_mb": {"at_rest_pss_mb": _AT_REST_MB, "each_idle_container_pss_mb": _EACH_MB},
+            "panel": self.panel,
             "not_run": self.not_run,
         }
 
@@ -108,6 +125,7 @@ def _compare_engines(report: Report, n: int) -> None:
         report.take("logs", lambda: cases_api.logs(engine, peer, 3))
         report.take("images", lambda: cases_api.images(engine, peer, 5))
         report.take("cached build", lambda: cases.cached_build(engine, peer, n))
+        report.take_panel(engine)
         report.take_memory(engine)
         report.take_memory(peer)
 

@@ -13,7 +13,7 @@ from containerlab import paths
 from containerlab.client import connect, find_host, start_engine
 from containerlab.labserver import views
 
-__all__ = ["Watched", "can_start", "order", "socket_path", "start"]
+__all__ = ["Watched", "address", "can_start", "order", "socket_path", "start"]
 
 _LONGEST_LIST = 500
 # An exec is no change of what the panel shows, and a health check is one every few seconds.
@@ -57,6 +57,11 @@ def can_start() -> bool:
 def start() -> None:
     """Start the user's own engine. Raises EngineUnreachable with its reason."""
     start_engine(paths.store_folder())
+
+
+def address() -> str:
+    """The URL of the engine that is looked at, whether it runs or not."""
+    return find_host()
 
 
 def socket_path() -> Path | None:

@@ -81,7 +81,7 @@ class Feed:
         while True:
             path = engine.socket_path()
             before = stamp(path) if path else None
-            reason = "It went away."
+            reason = f"The engine at {engine.address()} has ended."
             try:
                 await self._follow(await _reach())
             except (ContainerlabError, DockerException, requests.RequestException, OSError) as error:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import io
 import signal
+import tarfile
 import threading
 import time
 from collections.abc import Callable
@@ -11,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import pytest
 
 from containerlab import progress
 from containerlab.client import start_engine
 from containerlab.labserver.feed import Feed
 from containerlab.labserver.lessons import Lessons
 from tests.browser.lab import notebook
+from tests.dockerd import running_dockerd
 from tests.store import Store
 
 
@@ -138,6 +143,40 @@ def test_with_the_last_panel_the_watch_ends(own_store: Store, tmp_path: Path) ->
         await panel.until_engine(running=True)
 
     watching(tmp_path, work)
+
+
+@pytest.mark.docker
+@pytest.mark.root
+def test_a_real_docker_is_followed_too_and_is_not_ours_to_start(
+    own_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(feed: Feed, panel: Panel, address: str, ended: Callable[[], Any]) -> None:
+        await panel.until_engine(running=True)
+        client = docker.DockerClient(base_url=address)
+        await asyncio.to_thread(client.api.import_image_from_data, _tar(), "watched", "1")
+        known = await panel.until(lambda known: known["images"])
+        assert known["images"][0]["tags"] == ["watched:1"]
+        made = await asyncio.to_thread(client.containers.create, "watched:1", ["x"], name="box", ports={"80/tcp": 0})
+        known = await panel.until(lambda known: known["containers"])
+        assert known["containers"][0] | {"name": "box", "state": "created", "ports": []} == known["containers"][0]
+        await asyncio.to_thread(made.remove)
+        await panel.until(lambda known: not known["containers"])
+        client.close()
+        await asyncio.to_thread(ended)
+        known = await panel.until_engine(running=False)
+        assert not known["engine"]["can_start"] and address in known["engine"]["reason"]
+
+    with contextlib.ExitStack() as stack:
+        address = stack.enter_context(running_dockerd())
+        monkeypatch.setenv("DOCKER_HOST", address)
+        watching(tmp_path, lambda feed, panel: work(feed, panel, address, stack.close))
+
+
+def _tar() -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as tar:
+        tar.addfile(tarfile.TarInfo("x"))
+    return made.getvalue()
 
 
 def test_lessons_are_found_with_their_exercises_and_what_was_done(own_store: Store, tmp_path: Path) -> None:
