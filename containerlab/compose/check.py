@@ -82,15 +82,28 @@ def _mounted_twice(service: Service) -> Iterator[tuple[str, str, str]]:
 
 def dependencies(project: Project) -> None:
     """Raise ``ComposeError`` where a service depends on one that isn't there or isn't enabled, or, by others, on
-    itself."""
+    itself; and where two would have one container's name."""
     for service in project.services.values():
         for other in service.depends_on:
             if other not in project.services:
                 raise _missing(project, service, other)
+    _named_alike(project)
     seen: set[str] = set()
     for name in sorted(project.services):
         if name not in seen:
             _search(name, project, seen)
+
+
+def _named_alike(project: Project) -> None:
+    taken: dict[str, str] = {}
+    for name, service in sorted(project.services.items()):
+        own = service.container_name
+        if own and own in taken:
+            path = f"services.{name}.container_name"
+            raise _place(project, path).error(
+                f'container name "{own}" is already in use by service "{taken[own]}"', path=path
+            )
+        taken[own] = name
 
 
 def _missing(project: Project, service: Service, other: str) -> ComposeError:

@@ -8,14 +8,23 @@ docker compose.
 
 from __future__ import annotations
 
-__all__ = ["InvalidTemplate", "MissingVariable", "TooLong", "Variables", "interpolate", "substitute"]
+__all__ = [
+    "InvalidTemplate",
+    "MissingVariable",
+    "Named",
+    "TooLong",
+    "Variables",
+    "interpolate",
+    "substitute",
+    "variables_of",
+]
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from containerlab.compose.nodes import Fields, Items, Node, Scalar
-from containerlab.errors import ContainerlabError
+from containerlab.errors import ComposeError, ContainerlabError
 
 _NAME = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
 _OPERATOR = re.compile(r":?[-?+]")
@@ -62,6 +71,9 @@ class _Variable:
     name: str
     operator: str
     rest: tuple[str | _Variable, ...]
+
+    def __str__(self) -> str:
+        return f"${{{self.name}{self.operator}{''.join(map(str, self.rest))}}}"
 
     def value(self, variables: Variables) -> str:
         value = variables.get(self.name)
@@ -147,6 +159,50 @@ def _braced(text: str, position: int, depth: int) -> tuple[_Variable, int]:
     return _Variable(name[0], "", ()), position + 1
 
 
+@dataclass(frozen=True)
+class Named:
+    """How a template names a variable: what stands for it where it isn't set, and where it is."""
+
+    required: bool = False
+    default: str = ""
+    alternate: str = ""
+
+
+def variables_of(node: Node) -> dict[str, Named]:
+    """Every variable that a tree's values name, defaults and all; of one that is named twice, whatever any says.
+
+    Raises ``ComposeError`` for what is no template.
+    """
+    found: dict[str, Named] = {}
+    waiting = [node]
+    while waiting:
+        here = waiting.pop()
+        if isinstance(here, Fields):
+            waiting += here.entries.values()
+        elif isinstance(here, Items):
+            waiting += here.items
+        elif "$" in here.text:
+            try:
+                _gather(_parse(here.text, 0, 0)[0], found)
+            except InvalidTemplate as error:
+                raise _invalid(here) from error
+    return found
+
+
+def _gather(parts: tuple[str | _Variable, ...], found: dict[str, Named]) -> None:
+    for part in parts:
+        if isinstance(part, str):
+            continue
+        seen = found.get(part.name, Named())
+        rest = "".join(map(str, part.rest))
+        found[part.name] = Named(
+            required=seen.required or part.operator.endswith("?"),
+            default=rest if part.operator.endswith("-") else seen.default,
+            alternate=rest if part.operator.endswith("+") else seen.alternate,
+        )
+        _gather(part.rest, found)
+
+
 def interpolate(node: Node, variables: Variables) -> Node:
     """The tree with its values filled in; a filled value is a string, whatever it looks like. Raises
     ``ComposeError``."""
@@ -166,7 +222,9 @@ def _filled(node: Scalar, variables: Variables) -> Scalar:
     except (MissingVariable, TooLong) as error:
         raise node.place.error(f"error while interpolating {path}: {error.message}") from error
     except InvalidTemplate as error:
-        raise node.place.error(
-            f'invalid interpolation format for {path}: "{node.text}"',
-            hint="You may need to escape any $ with another $.",
-        ) from error
+        raise _invalid(node) from error
+
+
+def _invalid(node: Scalar) -> ComposeError:
+    message = f'invalid interpolation format for {node.place.path}: "{node.text}"'
+    return node.place.error(message, hint="You may need to escape any $ with another $.")

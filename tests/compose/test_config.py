@@ -126,7 +126,7 @@ _TAKEN_BY_DOCKER_COMPOSE = (
     "invalid IP address", "missing property 'target'", "unknown option fast", "mount path must be absolute", "'volume', 'bind', 'tmpfs'",
     "bind options are not for", "confusing device mapping", "unknown policy", "invalid restart policy", "no closing quotation",
     "missing IP", "must be a container's name", "undefined network", "undefined secret", "undefined config", "can't set",
-    "must be greater than or equal to 0", "already mounted",
+    "must be greater than or equal to 0", "already mounted", "already in use",
 )  # fmt: skip
 
 

@@ -79,6 +79,25 @@ def test_variables_may_be_left_in(folder: Path) -> None:
         config("--no-interpolate", "--services")
 
 
+def test_the_variables_of_the_files_are_listed(folder: Path) -> None:
+    write(folder, {"compose.yaml": "services: {web: {image: '${A:-a${B}} ${C:?}', user: '$A ${D+d}'}}"})
+    rows = {row["name"]: row for row in invoke(["compose", "config", "--variables"], Context(connect=_no_engine))}
+    assert sorted(rows) == ["A", "B", "C", "D"]
+    assert (rows["A"]["default"], rows["C"]["required"], rows["D"]["alternate"]) == ("a${B}", True, "d")
+
+
+def test_the_text_may_go_into_a_file(folder: Path) -> None:
+    printed = config()
+    assert config("-o", "out.yaml") == "" and (folder / "out.yaml").read_text().rstrip() == printed.rstrip()
+    with pytest.raises(ContainerlabError, match=r"open none/out.yaml: no such file or directory"):
+        config("-o", "none/out.yaml")
+
+
+def test_what_config_cannot_do_is_refused_by_name(folder: Path) -> None:
+    with pytest.raises(UsageError, match="no-path-resolution"):
+        config("--no-path-resolution")
+
+
 @pytest.fixture
 def typed() -> Iterator[int]:
     reading, writing = os.pipe()

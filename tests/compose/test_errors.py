@@ -101,6 +101,7 @@ BROKEN: list[tuple[str, int, int, str, str]] = [
     ("    depends_on: [web]", 4, 18, "services.web.depends_on", "dependency cycle detected: web -> web"),
     ("    scale: 2\n    deploy: {replicas: 3}", 4, 5, "services.web", "can't set distinct values on 'scale' and 'deploy.replicas'"),
     ("    container_name: one\n    scale: 2", 4, 5, "services.web.container_name", "can't set container_name and scale"),
+    ("    container_name: one\n  b: {image: x}\n  a: {image: x, container_name: one}", 4, 5, "services.web.container_name", 'container name "one" is already in use by service "a"'),
     ("    scale: -1", 4, 5, "services.web.scale", "must be greater than or equal to 0"),
     ("    tmpfs: [/t]\n    volumes: [/t]", 5, 15, "services.web.volumes[0]", "target /t already mounted as services.web.tmpfs[0]"),
     ("    env_file: none.env", 4, 15, "services.web.env_file", "env file /lab/none.env not found"),
@@ -114,7 +115,7 @@ def whole(text: str) -> str:
 
 
 @pytest.mark.parametrize(("text", "line", "column", "path", "sentence"), BROKEN)
-def test_a_brokenwhole(text: str, line: int, column: int, path: str, sentence: str) -> None:
+def test_a_broken_file_is_refused_at_its_place(text: str, line: int, column: int, path: str, sentence: str) -> None:
     with pytest.raises(ComposeError) as raised:
         loaded(whole(text), project_name=None if text.startswith("name") else "lab")
     error = raised.value

@@ -26,6 +26,7 @@ from containerlab.compose.document import MAX_BYTES
 from containerlab.compose.ending import plan_stop
 from containerlab.compose.load import load, load_tree
 from containerlab.compose.model import Project
+from containerlab.compose.nodes import Fields
 from containerlab.compose.observe import Instance, Observed, observe
 from containerlab.compose.select import select
 from containerlab.compose.steps import Plan
@@ -220,12 +221,17 @@ class Desk:
 
     def unfilled(self) -> str:
         """The files merged, as YAML, their variables still in them. Raises ComposeError."""
+        return raw(*self._unfilled())
+
+    def unfilled_tree(self) -> Fields:
+        return self._unfilled()[1]
+
+    def _unfilled(self) -> tuple[str, Fields]:
         chosen, body = self._sources()
-        name, tree = load_tree(
+        return load_tree(
             chosen, **body, project_name=self.project_name, project_directory=self.directory, env_files=self.env_files,
             environ=os.environ,
         )  # fmt: skip
-        return raw(name, tree)
 
     def _sources(self) -> tuple[list[Path] | None, dict[str, str]]:
         """The files, or the text that stands for them (``body``) with its name: a cell's, kept under it, or standard

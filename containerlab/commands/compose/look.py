@@ -1,9 +1,8 @@
-"""The verbs that look at a project: ``ps``, ``ls``, ``top``, ``port``, ``events``, ``config``, ``version``."""
+"""The verbs that look at a project: ``ps``, ``ls``, ``top``, ``port``, ``events``, ``version``."""
 
 from __future__ import annotations
 
 __all__ = [
-    "config_command",
     "events_command",
     "ls_command",
     "port_command",
@@ -28,7 +27,7 @@ from containerlab.commands.parsing import verb
 from containerlab.commands.ps import container_row
 from containerlab.commands.result import Column, Document, Lines, Result, Row, Table
 from containerlab.commands.values import MOMENT, filters
-from containerlab.compose import config, labels
+from containerlab.compose import labels
 from containerlab.compose.observe import Instance, exit_code, projects
 from containerlab.errors import InvalidParameter, UsageError
 
@@ -223,53 +222,6 @@ def _event_line(event: dict[str, Any], attributes: dict[str, str], *, as_json: b
             "id": identifier, "action": event["Action"], "attributes": own,
         }
     )  # fmt: skip
-
-
-@verb("config", help="The project as it is understood: every file merged, every variable filled in.")
-@click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", help="yaml, or json.")
-@click.option("-q", "--quiet", is_flag=True, help="Only check it.")
-@click.option("--services", "only", flag_value="services", help="The services' names.")
-@click.option("--volumes", "only", flag_value="volumes", help="The volumes' names.")
-@click.option("--networks", "only", flag_value="networks", help="The networks' names.")
-@click.option("--profiles", "only", flag_value="profiles", help="The profiles' names.")
-@click.option("--images", "only", flag_value="images", help="The images' names.")
-@click.option("--environment", "only", flag_value="environment", help="The variables that are filled in.")
-@click.option("--no-interpolate", is_flag=True, help="Leave variables in, as they are written.")
-@click.option("--hash", "hashed", metavar="SERVICES", help="The services' configuration hashes ('*': of all).")
-@_SERVICES
-@pass_desk
-def config_command(
-    desk: Desk,
-    services: tuple[str, ...],
-    form: str,
-    quiet: bool,
-    only: str | None,
-    hashed: str | None,
-    no_interpolate: bool,
-) -> Result:
-    if no_interpolate:
-        if services or form != "yaml" or only or hashed or quiet:
-            raise UsageError("--no-interpolate goes alone: what isn't filled in can't be taken apart.")
-        return Lines(desk.unfilled().rstrip("\n").split("\n"))
-    project = desk.selected(services)
-    if quiet:
-        return Lines([])
-    if hashed:
-        wanted = sorted(project.services) if hashed == "*" else hashed.split(",")
-        desk.check_names(wanted)
-        digests = desk.digests(project)
-        return Lines([f"{name} {digests[name]}" for name in wanted if name in digests])
-    if only == "images":
-        return Lines(config.images(project))
-    if only == "environment":
-        return Lines([f"{key}={value}" for key, value in sorted(project.environment.items())])
-    if only == "profiles":
-        every = {**project.services, **project.disabled}.values()
-        return Lines(sorted({profile for service in every for profile in service.profiles}))
-    if only:
-        return Lines(list(getattr(project, only)))
-    text = config.as_json(project) if form == "json" else config.as_yaml(project)
-    return Lines(text.rstrip("\n").split("\n"))
 
 
 @verb("version", help="Which Compose this is.")

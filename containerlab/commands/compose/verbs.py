@@ -6,7 +6,7 @@ __all__ = ["SECTIONS"]
 
 import click
 
-from containerlab.commands.compose import exec, images, lifecycle, logs, look, run, up
+from containerlab.commands.compose import configuration, exec, images, lifecycle, logs, look, run, up
 
 SECTIONS: dict[str, list[click.Command]] = {
     "Bring it up, take it down": [
@@ -20,6 +20,7 @@ SECTIONS: dict[str, list[click.Command]] = {
     ],
     "Run something in it": [exec.exec_command, run.run_command],
     "Files and images": [
-        look.config_command, images.build_command, images.pull_command, images.images_command, look.version_command,
+        configuration.config_command, images.build_command, images.pull_command, images.images_command,
+        look.version_command,
     ],
 }  # fmt: skip
