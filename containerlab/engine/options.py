@@ -89,11 +89,17 @@ def split_security(option: str) -> tuple[str, str]:
 
 
 def _check_network_settings(config: ContainerConfig, host: HostConfig) -> None:
-    # On a user network these are a note: what holds are the links of its endpoint, as in Docker.
-    if host.links and host.network_mode in ("", "default", "bridge"):
-        raise InvalidParameter("--link isn't carried out on the default network.", hint="A user network has names.")
     if config.network_disabled:
         raise InvalidParameter("NetworkDisabled isn't carried out by this engine.", hint="Use --network none.")
+    mode = host.network_mode.partition(":")[0]
+    if host.links and mode in ("host", "container"):
+        kind = "host type networking" if mode == "host" else "container type network"
+        raise InvalidParameter(
+            f"conflicting options: {kind} can't be used with links. This would result in undefined behavior"
+        )
+    # On a user network they are a note: what holds are the links of its endpoint, as in Docker.
+    if host.links and mode in ("", "default", "bridge", "none"):
+        raise InvalidParameter("--link is carried out on user networks alone.", hint="containerlab network create NAME")
     if config.hostname and host.uts_mode == "host":
         raise InvalidParameter("conflicting options: hostname and the UTS mode")
 

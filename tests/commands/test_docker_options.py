@@ -36,7 +36,16 @@ def docker_help(*words: str) -> str:
 def lines_of_verbs() -> list[tuple[str, ...]]:
     """Every verb that both have: ``("run",)``, ``("image", "prune")``."""
     ours = {"layers", "where", "timeline", "memory", "compare"}
-    ours |= {"check", "compose", "lang", "lesson", "life", "progress", "reset"}  # compose: a plugin's, not docker's own
+    ours |= {
+        "check",
+        "compose",
+        "lang",
+        "lesson",
+        "life",
+        "mounts",
+        "progress",
+        "reset",
+    }  # compose: a plugin's, not docker's own
     found: list[tuple[str, ...]] = []
     for name, command in sorted(tree.commands.items()):
         if isinstance(command, Family):
