@@ -7,10 +7,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
+from tests.store import Store
 
 
 @functools.cache
@@ -42,3 +44,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         alone = item.get_closest_marker("ours")
         if alone and _real_docker():
             item.add_marker(pytest.mark.skip(reason=f"of this engine alone: {alone.args[0]}"))
+
+
+@pytest.fixture(scope="session")
+def session_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The engine that a session's tests share, also those of a module whose ``host`` is more than one."""
+    chosen = os.environ.get("DOCKER_HOST")
+    if chosen:
+        yield chosen
+        return
+    made = Store(tmp_path_factory.mktemp("clients") / "store")
+    try:
+        made.start()
+        yield made.host
+    finally:
+        made.end()

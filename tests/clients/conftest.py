@@ -42,21 +42,6 @@ def host(session_host: str) -> str:
     return session_host
 
 
-@pytest.fixture(scope="session")
-def session_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The same, also for a module whose ``host`` is more than one."""
-    chosen = os.environ.get("DOCKER_HOST")
-    if chosen:
-        yield chosen
-        return
-    made = Store(tmp_path_factory.mktemp("clients") / "store")
-    try:
-        made.start()
-        yield made.host
-    finally:
-        made.end()
-
-
 class Cli:
     """One ``docker`` program, pointed at the engine."""
 
