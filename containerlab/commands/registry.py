@@ -36,6 +36,7 @@ from containerlab.commands import (
     stats,
     transfers,
     update,
+    watching,
     where,
 )
 from containerlab.commands.compose.group import compose_group
@@ -96,6 +97,8 @@ SECTIONS: dict[str, list[click.Command]] = {
         where.where_command,
         figures.timeline_command,
         figures.life_command,
+        watching.namespaces_command,
+        watching.usage_command,
         figures.memory_command,
         mounts.mounts_command,
         layers.compare_command,

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from containerlab.lab.exercises import Verdict, check
     from containerlab.lab.figure import Figure, Table
     from containerlab.lab.life_figure import life
+    from containerlab.lab.namespaces import namespaces
     from containerlab.lab.sharing import Sharing, read_sharing
     from containerlab.lab.stages import draw_stages
     from containerlab.lab.timeline import timeline
+    from containerlab.lab.usage import usage
     from containerlab.lab.views import two_views
 
 __all__ = [
@@ -33,10 +35,12 @@ __all__ = [
     "draw_stages",
     "layer_sharing",
     "life",
+    "namespaces",
     "read_sharing",
     "stacks",
     "timeline",
     "two_views",
+    "usage",
 ]
 
 _HOMES = {
@@ -46,6 +50,8 @@ _HOMES = {
     **dict.fromkeys(("Verdict", "check"), "containerlab.lab.exercises"),
     **dict.fromkeys(("Figure", "Table"), "containerlab.lab.figure"),
     **dict.fromkeys(("Sharing", "read_sharing"), "containerlab.lab.sharing"),
+    "namespaces": "containerlab.lab.namespaces",
+    "usage": "containerlab.lab.usage",
     "life": "containerlab.lab.life_figure",
     "draw_stages": "containerlab.lab.stages",
     "timeline": "containerlab.lab.timeline",

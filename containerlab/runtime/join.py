@@ -3,12 +3,11 @@
 A joined PID namespace holds only for children made afterwards. As root the caller joins that one, clones, and goes
 back; the child, born inside, joins the others by one setns(2) on the pidfd of the container's first process. In a user
 namespace there is no way back (setns(2) asks for CAP_SYS_ADMIN in the one that owns the caller's own PID namespace,
-the host's): a helper child joins everything, clones the real process with CLONE_PARENT, and ends.
+the host's): a helper joins everything, clones the real process as its own sibling, and ends.
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import signal
@@ -19,15 +18,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from containerlab.runtime import constants as c
 from containerlab.runtime import devices, init, syscalls
 from containerlab.runtime.inroot import Root
+from containerlab.runtime.pid_namespace import children_born_in, clone_through_helper
 from containerlab.runtime.process import Process, finish, set_oom_score
 from containerlab.runtime.report import Report, StageError
 from containerlab.runtime.signals import blocked_signals
-from containerlab.runtime.spawn import Starting
+from containerlab.runtime.starting import Starting
 from containerlab.runtime.userns import in_user_namespace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from containerlab.runtime.spawn import CgroupMembership
 
 __all__ = ["spawn_exec"]
@@ -78,7 +76,7 @@ def _clone_into(
     kinds = _different_namespaces(target_pid)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
     try:
-        with blocked_signals(), _children_born_in(target, kinds & c.CLONE_NEWPID):
+        with blocked_signals(), children_born_in(target, kinds & c.CLONE_NEWPID):
             pid = syscalls.fork_with(signal.SIGCHLD)
             if pid == 0:
                 rest = kinds & ~c.CLONE_NEWPID
@@ -98,28 +96,6 @@ def _clone_into(
     return Starting(pid, ours)
 
 
-@contextlib.contextmanager
-def _children_born_in(target: int, kind: int) -> Iterator[None]:
-    """Within the block a child is born into the PID namespace of ``target``, undumpable from its first moment.
-
-    setns(2) with CLONE_NEWPID leaves the caller where it is, and may always go back to its own. Dumpable is the
-    caller's again behind the block: a new engine must be able to join its namespaces.
-    """
-    own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        syscalls.prctl(c.PR_SET_DUMPABLE, 0)
-        if kind:
-            syscalls.setns(target, kind)
-        try:
-            yield
-        finally:
-            if kind:
-                syscalls.setns(own, kind)
-    finally:
-        syscalls.prctl(c.PR_SET_DUMPABLE, 1)
-        os.close(own)
-
-
 def _clone_through_helper(
     target: int,
     target_pid: int,
@@ -129,70 +105,12 @@ def _clone_through_helper(
     request: int,
 ) -> Starting:
     kinds = _different_namespaces(target_pid)
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
-    reader, writer = os.pipe2(os.O_CLOEXEC)
-    try:
-        with blocked_signals():
-            helper = syscalls.fork_with(signal.SIGCHLD)
-            if helper == 0:
-                init.child(
-                    lambda report: _help(target, kinds, process, stdio, join_fds, writer, report),
-                    theirs.fileno(),
-                    request,
-                )
-            os.close(writer)
-            writer = -1
-            # The helper only joins and clones: this is read within a millisecond.
-            answer = os.read(reader, 16)
-            os.waitpid(helper, c.WALL)
-    except OSError as error:
-        ours.close()
-        raise StageError("clone", error.errno or 0, f"clone: {error.strerror}") from None
-    finally:
-        theirs.close()
-        os.close(reader)
-        if writer >= 0:
-            os.close(writer)
-    starting = Starting(int(answer or b"0"), ours)
-    if not answer:
-        raise _why(starting)
-    return starting
 
+    def join() -> None:
+        set_oom_score(process.oom_score_adj)
+        syscalls.setns(target, kinds)
 
-def _why(starting: Starting) -> StageError:
-    """The helper failed, and has told its reason before it ended."""
-    from containerlab.runtime.spawn import Failed
-
-    failed = starting.receive()
-    if isinstance(failed, Failed):
-        return StageError(failed.stage, failed.errno, failed.message, failed.path)
-    return StageError("namespaces", 0, "the helper ended without a word")
-
-
-def _help(
-    target: int,
-    kinds: int,
-    process: Process,
-    stdio: tuple[int, int, int] | None,
-    join_fds: list[int],
-    writer: int,
-    report: Report,
-) -> NoReturn:
-    set_oom_score(process.oom_score_adj)
-    report.stage = "namespaces"
-    syscalls.prctl(c.PR_SET_DUMPABLE, 0)
-    syscalls.setns(target, kinds)
-    try:
-        pid = syscalls.fork_with(c.CLONE_PARENT)
-    except OSError as error:
-        if error.errno == errno.ENOMEM:
-            # pid_namespaces(7): what clone(2) answers once the namespace's first process has ended.
-            raise ProcessLookupError(errno.ESRCH, "the container is not running") from None
-        raise
-    if pid != 0:
-        os.write(writer, b"%d" % pid)
-        os._exit(0)
-    _run(process, stdio, join_fds, report)
+    return clone_through_helper(join, lambda report: _run(process, stdio, join_fds, report), 0, request)
 
 
 def _different_namespaces(pid: int) -> int:

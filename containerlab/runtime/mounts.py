@@ -28,6 +28,8 @@ __all__ = [
     "set_attributes",
 ]
 
+_PROC_ROOT_INO = 1  # include/linux/proc_ns.h
+
 # The descriptors behind stdio and the report: mounts that came with the request to start, attached nowhere yet.
 FIRST_TREE = 4
 
@@ -117,7 +119,10 @@ class Bind:
             else:
                 target = root.ensure_file(self.destination)
             try:
-                refuse_proc(self.destination, target)
+                if _is_whole_proc(self.destination, tree):
+                    _refuse_links(root, self.destination)
+                else:
+                    refuse_proc(self.destination, target)
                 _require_same_kind(tree, target, self.destination)
                 set_attributes(tree, self.options)
                 attach(tree, target, self.destination)
@@ -220,6 +225,12 @@ def attach(tree: int, target: int, path: str) -> None:
         syscalls.move_mount(tree, target)
     except OSError as error:
         raise OSError(error.errno, f"mounting: {error.strerror}", path) from None
+
+
+def _is_whole_proc(destination: str, tree: int) -> bool:
+    """A /proc for /proc, as runc allows it: the host's, for a container that shares the host's processes."""
+    whole = os.fstat(tree).st_ino == _PROC_ROOT_INO and syscalls.fstatfs_type(tree) == c.PROC_SUPER_MAGIC
+    return whole and os.path.normpath(destination) == "/proc"
 
 
 def refuse_proc(destination: str, target: int) -> None:

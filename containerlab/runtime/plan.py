@@ -41,10 +41,14 @@ _PROPAGATION = {
 
 @dataclass(slots=True)
 class Plan:
-    """``clone_flags`` makes namespaces, ``joins`` are (path, CLONE_NEW*) of ones that exist already."""
+    """``clone_flags`` makes namespaces, ``joins`` are (path, CLONE_NEW*) of ones that exist already.
+
+    ``pid_namespace`` is the path of a PID namespace to be born in, empty for none: that one can't be joined later.
+    """
 
     clone_flags: int
     joins: list[tuple[str, int]]
+    pid_namespace: str
     cgroup_namespace: bool
     root: rootfs.OverlayRoot | rootfs.BindRoot
     root_readonly: bool
@@ -81,7 +85,8 @@ def make_plan(spec: dict[str, Any], bundle: str, join_fds: list[int], trees: Seq
         raise ValueError(f"rootfsPropagation {propagation!r}: only private and slave leave the host's mounts alone")
     return Plan(
         clone_flags=flags,
-        joins=joins,
+        joins=[(path, kind) for path, kind in joins if kind != c.CLONE_NEWPID],
+        pid_namespace=next((path for path, kind in joins if kind == c.CLONE_NEWPID), ""),
         cgroup_namespace=cgroup_namespace,
         root=_root(spec, bundle, annotations),
         root_readonly=bool(spec.get("root", {}).get("readonly", False)),

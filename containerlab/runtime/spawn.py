@@ -7,19 +7,21 @@ readable; it reaps ``Starting.pid`` whatever the answer is.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import socket
 import sys
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from containerlab.runtime import constants as c
 from containerlab.runtime import init, syscalls
-from containerlab.runtime.plan import make_plan
+from containerlab.runtime.pid_namespace import children_born_in, clone_through_helper
+from containerlab.runtime.plan import Plan, make_plan
 from containerlab.runtime.report import Report, StageError
 from containerlab.runtime.signals import blocked_signals, reset_signals
+from containerlab.runtime.starting import Failed, Started, Starting
+from containerlab.runtime.userns import in_user_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,71 +39,6 @@ if TYPE_CHECKING:
 
 
 __all__ = ["Failed", "StageError", "Started", "Starting", "clone_child", "spawn"]
-
-_PACKET = 65536
-
-
-@dataclass(slots=True)
-class Started:
-    """The program runs. ``timeline`` is [step, CLOCK_MONOTONIC nanoseconds], in order."""
-
-    timeline: list[tuple[str, int]]
-
-
-@dataclass(slots=True)
-class Failed:
-    """The program doesn't run; the process ends, or has ended. Words as in docs/interfaces.md."""
-
-    stage: str
-    errno: int
-    message: str
-    path: str
-
-
-class Starting:
-    """A process on its way. ``console``: the terminal's master descriptor once it has come, the caller's to close."""
-
-    def __init__(self, pid: int, sync: socket.socket) -> None:
-        self.pid = pid
-        self.sync = sync
-        self.console: int | None = None
-        self._timeline: list[tuple[str, int]] | None = None
-        self._failed: Failed | None = None
-
-    def fileno(self) -> int:
-        """``sync``'s descriptor, for a selector."""
-        return self.sync.fileno()
-
-    def receive(self) -> Started | Failed | None:
-        """Reads what is there without waiting; None when it isn't decided yet. Closes ``sync`` with the answer."""
-        while True:
-            try:
-                data, fds, _, _ = socket.recv_fds(self.sync, _PACKET, 1, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                return None
-            except ConnectionResetError:
-                data, fds = b"", []
-            if fds:
-                os.set_inheritable(fds[0], False)
-                self.console = fds[0]
-            elif data:
-                self._take(json.loads(data))
-            else:
-                self.sync.close()
-                return self._answer()
-
-    def _take(self, message: dict[str, Any]) -> None:
-        if "timeline" in message:
-            self._timeline = [(step, at) for step, at in message["timeline"]]
-        else:
-            self._failed = Failed(message["stage"], message["errno"], message["message"], message["path"])
-
-    def _answer(self) -> Started | Failed:
-        if self._failed is not None:
-            return self._failed
-        if self._timeline is None:
-            return Failed("exec", 0, "the process ended before it could run its program", "")
-        return Started(self._timeline)
 
 
 def spawn(
@@ -133,6 +70,8 @@ def spawn(
         raise StageError("clone", error.errno or 0, error.strerror or str(error), error.filename or "") from error
     except (ValueError, KeyError, TypeError) as error:
         raise StageError("clone", 22, f"config.json: {error}", bundle) from error
+    if plan.pid_namespace:
+        return _clone_into_pid_namespace(plan, stdio, request)
     flags = plan.clone_flags | signal.SIGCHLD
     if cgroup is not None and cgroup.clone_fd is not None:
         plan.join_fds = []
@@ -141,6 +80,27 @@ def spawn(
         # No clone3 under this host's seccomp filter; whatever else was in its way, the plain way has words for it.
         plan.join_fds = join_fds
     return clone_child(lambda report: init.run(plan, stdio, report), flags, request)
+
+
+def _clone_into_pid_namespace(plan: Plan, stdio: Sequence[int] | None, request: int) -> Starting:
+    """The child is born in a PID namespace that is there already: it can't join one afterwards (setns(2))."""
+    try:
+        target = os.open(plan.pid_namespace, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise StageError("namespaces", error.errno or 0, error.strerror or str(error), plan.pid_namespace) from None
+
+    def main(report: Report) -> NoReturn:
+        init.run(plan, stdio, report)
+
+    try:
+        if in_user_namespace():
+            return clone_through_helper(lambda: syscalls.setns(target, c.CLONE_NEWPID), main, plan.clone_flags, request)
+        with children_born_in(target, c.CLONE_NEWPID):
+            return clone_child(main, plan.clone_flags | signal.SIGCHLD, request)
+    except OSError as error:
+        raise StageError("namespaces", error.errno or 0, f"setns: {error.strerror}", plan.pid_namespace) from None
+    finally:
+        os.close(target)
 
 
 def clone_child(main: Callable[[Report], NoReturn], flags: int, request_ns: int, cgroup: int | None = None) -> Starting:

@@ -89,7 +89,7 @@ def default_spec(
     """
     kinds = {"network": network, "uts": uts, "pid": pid, "ipc": ipc}
     kinds["cgroup"] = cgroupns or ("private" if syscalls.has_type("/sys/fs/cgroup", c.CGROUP2_SUPER_MAGIC) else "host")
-    own_network, own_ipc = network != "host", ipc != "host"
+    own_network, own_ipc, own_pid = network != "host", ipc != "host", pid != "host"
     extra = {"containerlab.user": user}
     if init:
         extra["containerlab.init"] = "1"
@@ -98,7 +98,9 @@ def default_spec(
         "root": {"path": rootfs, "readonly": readonly},
         "hostname": hostname if uts != "host" else "",
         "process": default_process(args, env=env, cwd=cwd, tty=tty, privileged=privileged),
-        "mounts": _mounts(own_network=own_network, own_ipc=own_ipc, shm_size=shm_size, privileged=privileged),
+        "mounts": _mounts(
+            own_network=own_network, own_ipc=own_ipc, own_pid=own_pid, shm_size=shm_size, privileged=privileged
+        ),
         "annotations": {**extra, **(annotations or {})},
         "linux": {
             "namespaces": _namespaces(kinds),
@@ -150,7 +152,9 @@ def _is_path(choice: str) -> bool:
     return choice.startswith("/")
 
 
-def _mounts(*, own_network: bool, own_ipc: bool, shm_size: int, privileged: bool) -> list[dict[str, Any]]:
+def _mounts(
+    *, own_network: bool, own_ipc: bool, own_pid: bool, shm_size: int, privileged: bool
+) -> list[dict[str, Any]]:
     nothing = ["nosuid", "noexec", "nodev"]
     access = [] if privileged else ["ro"]
     pts = ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]
@@ -163,12 +167,16 @@ def _mounts(*, own_network: bool, own_ipc: bool, shm_size: int, privileged: bool
         # sysfs belongs to a network namespace: EPERM when it isn't the user namespace's own. Everything below is
         # read-only too, because a cgroup of the host may lie there (CVE-2023-25809).
         sys = _mount("/sys", "bind", "/sys", ["rbind", "rro", "nosuid", "noexec", "nodev", "rprivate"])
+    proc = _mount("/proc", "proc", "proc", nothing)
+    if in_user_namespace() and not own_pid:
+        # A proc belongs to a PID namespace, as sysfs does to a network's.
+        proc = _mount("/proc", "bind", "/proc", ["rbind", *nothing, "rprivate"])
     if not own_ipc:
         shm = _mount("/dev/shm", "bind", "/dev/shm", ["rbind", "rprivate"])
         if in_user_namespace():
             mqueue = _mount("/dev/mqueue", "bind", "/dev/mqueue", ["rbind", *nothing, "rprivate"])
     return [
-        _mount("/proc", "proc", "proc", nothing),
+        proc,
         _mount("/dev", "tmpfs", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
         _mount("/dev/pts", "devpts", "devpts", pts),
         sys,

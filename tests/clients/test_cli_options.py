@@ -21,11 +21,25 @@ def test_joining_another_containers_network(cli, name):
     ]
 
 
-@pytest.mark.root
 def test_joining_another_containers_processes(cli, name):
     cli.ok("run", "-d", "--network", "none", "--name", name, IMAGE, "sleep", "1234")
-    shown = cli.ok(*PLAIN, "--pid", f"container:{name}", IMAGE, "ps", "-o", "args")
-    assert "sleep 1234" in shown
+    theirs = cli.ok("exec", name, "readlink", "/proc/self/ns/pid")
+    look = "readlink /proc/self/ns/pid; ps -o args"
+    namespace, *shown = cli.ok(*PLAIN, "--pid", f"container:{name}", IMAGE, "sh", "-c", look).splitlines()
+    assert namespace == theirs
+    # Theirs comes first, and nobody of the host's is there: two more are this shell and its ps.
+    assert shown[1] == "sleep 1234"
+    assert len(shown) <= 4, shown
+
+
+def test_who_joined_processes_ends_with_their_first(cli, name):
+    cli.ok("run", "-d", "--network", "none", "--name", name, IMAGE, "sleep", "1234")
+    guest = cli.ok("run", "-d", "--network", "none", "--pid", f"container:{name}", IMAGE, "sleep", "1234")
+    try:
+        cli.ok("kill", name)
+        assert cli.ok("wait", guest) == "137"
+    finally:
+        cli("rm", "-f", guest)
 
 
 def test_joining_what_does_not_run_or_is_not_there(cli, name):

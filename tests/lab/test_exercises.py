@@ -42,6 +42,11 @@ def _two(client: docker.DockerClient, **second: Any) -> None:
     run(client, "right", **second)
 
 
+def _pair(client: docker.DockerClient, *, first: str = "inner", **second: Any) -> None:
+    run(client, first)
+    run(client, "inner" if first == "outer" else "outer", **second)
+
+
 def _polite(client: docker.DockerClient, command: str, **options: Any) -> None:
     run(client, "polite", command, **options).stop(timeout=1)
 
@@ -90,6 +95,20 @@ WRONG: list[tuple[str, str, Way]] = [
     ("01.3", "killed in the end", lambda client: _polite(client, "sleep 600")),
     ("01.3", "another exit code", lambda client: _polite(client, "true")),
     ("01.3", "a made-up exit code", lambda client: run(client, "polite", ["sh", "-c", "exit 143"]).wait()),
+    ("03.1", "the host's processes", lambda client: _pair(client, pid_mode="host")),
+    ("03.1", "a PID namespace of its own", lambda client: _pair(client)),
+    ("03.1", "the wrong way round", lambda client: _pair(client, first="outer", pid_mode="container:outer")),
+    ("03.2", "another Memory", lambda client: run(client, "modest")),
+    ("03.2", "another NanoCpus", lambda client: run(client, "modest", mem_limit="64m", nano_cpus=1_000_000_000)),
+    ("03.2", "another PidsLimit", lambda client: run(client, "modest", mem_limit="64m", nano_cpus=500_000_000)),
+    ("03.3", "another network", lambda client: run(client, "open")),
+    (
+        "03.3",
+        "more than the network",
+        lambda client: client.containers.run(
+            BUSYBOX, "sleep 600", detach=True, name="open", network_mode="host", uts_mode="host"
+        ),
+    ),
     ("05.1", "another base", lambda client: _poster(client, "FROM tools:1\nRUN echo poster > /poster\n")),
     ("05.1", "too many layers", lambda client: _poster(client, "FROM report:1\nRUN echo > /a\nRUN echo > /b\n")),
     ("05.1", "no layer of its own", lambda client: _poster(client, 'FROM report:1\nCMD ["true"]\n')),
