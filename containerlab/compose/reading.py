@@ -91,8 +91,10 @@ def byte_size(node: Node) -> int:
 
 def duration(node: Node) -> int:
     """Nanoseconds."""
-    string(node)
-    return _parsed(values.duration, node, "a duration", "A duration is numbers and units, as in 1m30s.")
+    hint = "A duration is numbers and units, as in 1m30s."
+    if not isinstance(kind(_scalar(node, "a duration")), str):
+        raise node.place.error(f"must be a string, not {describe(node)}", hint=hint)
+    return _parsed(values.duration, node, "a duration", hint)
 
 
 def file_mode(node: Node) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 from containerlab.compose import mounts, ports
 from containerlab.compose.nodes import Fields, Items, Node, Place, Scalar, describe, fields_of, kind, text_of
+from containerlab.compose.service import SERVICE_FIELDS
 
 _MOST_PORTS = 70_000  # of one file: every port of one service, and a few
 
@@ -56,6 +57,9 @@ def long_forms(document: Fields, folder: Folder) -> Fields:
         entries: dict[str, Node] = {}
         ports_so_far = 0
         for name, entry in given.entries.items():
+            if section == "services" and name in SERVICE_FIELDS and not (isinstance(entry, Fields) or entry.mark):
+                hint = f'"{name}" belongs to a service: indent it below the service\'s name.'
+                raise given.key(name).error(f"must be a mapping, not {describe(entry)}", hint=hint)
             entries[name] = _shaped(entry, shape, folder)
             ports_so_far += _count(entries[name], "ports")
             if ports_so_far > _MOST_PORTS:
@@ -119,7 +123,7 @@ def pairs(node: Node, folder: Folder) -> Node:
     for item in node.items:
         if item.mark == "reset":
             continue
-        name, equals, value = _text(item).partition("=")
+        name, equals, value = _text(item, "In a list write NAME=VALUE.").partition("=")
         entries[name] = Scalar(value, item.place) if equals else Scalar("", item.place, plain=True)
         keys[name] = item.place
     return Fields(entries, keys, node.place)
@@ -256,10 +260,10 @@ def _bare(address: str) -> str:
     return address[1:-1] if address.startswith("[") and address.endswith("]") else address
 
 
-def _text(node: Node) -> str:
+def _text(node: Node, hint: str = "") -> str:
     text = text_of(node) if isinstance(node, Scalar) else None
     if text is None:
-        raise node.place.error(f"must be a string, not {describe(node)}")
+        raise node.place.error(f"must be a string, not {describe(node)}", hint=hint)
     return text
 
 
