@@ -44,7 +44,10 @@ def find(
     environ: Mapping[str, str],
 ) -> Found:
     """The files, read. Raises ``ComposeError`` where one isn't there."""
-    here = (directory or Path()).absolute()
+    try:
+        here = (directory or Path()).absolute()
+    except OSError as error:
+        raise ComposeError("the working directory is no longer there", hint="Go into another one.") from error
     found = Found([], here, dict(environ))
     own = _dotenv(here, env_files, environ)
     if body is not None:

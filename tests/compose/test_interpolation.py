@@ -215,6 +215,15 @@ def test_the_file_is_looked_for_in_the_folders_above_with_its_override(tmp_path:
         load(None, project_directory=tmp_path, environ=ENVIRON)
 
 
+def test_a_working_directory_that_is_gone_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(ComposeError, match="the working directory is no longer there"):
+        load(None, environ=ENVIRON)
+
+
 @pytest.mark.parametrize(
     ("folder", "text", "given", "environ", "name"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,13 @@ def test_a_file_that_is_no_text_a_folder_or_not_there_is_said_so(tmp_path: Path)
         document.read(tmp_path)
     with pytest.raises(ComposeError, match="no such file or directory"):
         document.read(tmp_path / "none.yaml")
+
+
+def test_a_device_or_a_pipe_is_read_no_further_than_the_bound(tmp_path: Path) -> None:
+    with pytest.raises(ComposeError, match="longer than"):
+        document.read(Path("/dev/zero"))
+    os.mkfifo(tmp_path / "pipe")
+    assert document.read(tmp_path / "pipe") == ""
 
 
 def test_a_byte_order_mark_and_dos_line_ends_are_no_part_of_the_text(tmp_path: Path) -> None:
