@@ -27,7 +27,8 @@ def clean(client: docker.DockerClient, request: pytest.FixtureRequest) -> Iterat
 
 
 def run(client: docker.DockerClient, name: str, command: str = "sleep 600", **options: Any) -> Any:
-    return client.containers.run(BUSYBOX, command, detach=True, name=name, network_mode="none", **options)
+    network = {} if "network" in options else {"network_mode": "none"}
+    return client.containers.run(BUSYBOX, command, detach=True, name=name, **network, **options)
 
 
 def build(client: docker.DockerClient, tag: str, text: str) -> None:
@@ -82,6 +83,27 @@ def _patient(client: docker.DockerClient, test: str, *, interval: float, until: 
     assert eventually(lambda: client.api.inspect_container("patient")["State"]["Health"]["Status"] == until)
 
 
+def _on(client: docker.DockerClient, **places: str | None) -> None:
+    """Containers by name, each on a network, which is made."""
+    for network in sorted({place for place in places.values() if place}):
+        if not client.networks.list(names=[network]):
+            client.networks.create(network)
+    for name, network in places.items():
+        run(client, name, network=network or "bridge")
+
+
+def _web(client: docker.DockerClient, front: dict[str, None], back: dict[str, None]) -> None:
+    client.networks.create("web")
+    run(client, "front", network="web", ports=front)
+    run(client, "back", network="web", ports=back)
+
+
+def _meeting(client: docker.DockerClient) -> None:
+    _on(client, north="up", south="down", messenger="up")
+    client.networks.get("down").connect("messenger")
+    client.networks.get("up").connect("south")
+
+
 ARCHIVE = "RUN head -c 20000000 /dev/zero > /archive"
 COUNTED = "wc -c < /archive > /result"
 
@@ -127,6 +149,19 @@ WRONG: list[tuple[str, str, Way]] = [
     ("06.2", "not checked yet", lambda client: _patient(client, "true", interval=600, until="starting")),
     ("06.2", "unhealthy", lambda client: _patient(client, "false", interval=0.1, until="unhealthy")),
     ("06.3", "the name is still there", lambda client: run(client, "orphan")),
+    ("08.1", "no network web", lambda client: (run(client, "front"), run(client, "back"))),
+    (
+        "08.1",
+        "front is not on web",
+        lambda client: (client.networks.create("web"), _on(client, front=None, back="web")),
+    ),
+    ("08.1", "front publishes nothing", lambda client: _on(client, front="web", back="web")),
+    ("08.1", "another port is published", lambda client: _web(client, {"8080/tcp": None}, {})),
+    ("08.1", "back is open too", lambda client: _web(client, {"80/tcp": None}, {"80/tcp": None})),
+    ("08.2", "messenger is not on down", lambda client: _on(client, north="up", south="down", messenger="up")),
+    ("08.2", "north and south meet", lambda client: _meeting(client)),
+    ("08.3", "the host's network", lambda client: run(client, "hermit", network="host")),
+    ("08.3", "a network is left", lambda client: run(client, "hermit", network="bridge")),
     ("09.1", "no volume", lambda client: None),
     ("09.1", "an empty volume", lambda client: client.volumes.create("ledger")),
     ("09.1", "a container uses it", lambda client: run(client, "auditor", volumes={"ledger": {"bind": "/x"}})),
