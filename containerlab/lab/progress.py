@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import platformdirs
 __all__ = ["Entry", "Progress", "progress_file"]
 
 _LIMIT_BYTES = 1024 * 1024
+_LESSON = re.compile(r"[0-9]{2}")
 
 
 def progress_file() -> Path:
@@ -47,7 +49,22 @@ class Progress:
         return [
             Entry(id, one["right"], one["total"], one["checks"], one.get("done_at"))
             for id, one in sorted(self._read().items())
+            if isinstance(one, dict) and "right" in one
         ]
+
+    def ticked(self) -> set[str]:
+        """The lessons (``"05"``) that the learner ticked off, by their own judgement."""
+        return {id for id, one in self._read().items() if isinstance(one, dict) and one.get("ticked") is True}
+
+    def tick(self, lesson: str, done: bool) -> None:
+        """Tick a lesson off, or take the tick back. Raises ValueError for what isn't a lesson's two digits."""
+        if not _LESSON.fullmatch(lesson):
+            raise ValueError(f"{lesson!r} is no lesson's number, such as 05")
+        with self._held() as known:
+            if done:
+                known[lesson] = {"ticked": True}
+            else:
+                known.pop(lesson, None)
 
     def note(self, id: str, right: int, total: int, missing: str | None) -> int:
         """Note a check; gives how often in a row ``missing`` has been missing, this time included."""

@@ -17,8 +17,8 @@ from typing import Any
 import requests
 from docker.errors import DockerException
 
-from containerlab import progress
 from containerlab.errors import ContainerlabError
+from containerlab.lab.progress import progress_file
 from containerlab.labserver import engine
 from containerlab.labserver.lessons import Lessons
 from containerlab.labserver.waiting import differs, stamp
@@ -72,7 +72,7 @@ class Feed:
 
     async def _watch_lessons(self) -> None:
         while True:
-            file = progress.path()
+            file = progress_file()
             before = stamp(file)
             self._tell({"lessons": await asyncio.to_thread(self._lessons.rows)})
             await differs(file, before)

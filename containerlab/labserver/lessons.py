@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from containerlab import progress
+from containerlab.lab.progress import Progress
 from containerlab.labserver.waiting import Stamp, stamp
 
 __all__ = ["Lessons"]
@@ -30,23 +30,23 @@ class Lessons:
 
     def rows(self) -> list[dict[str, Any]]:
         """``number title path language exercises solved done`` each, in order; ``exercises`` is how many it has."""
-        known = progress.read()
+        progress = Progress()
+        solved = {entry.id for entry in progress.entries() if entry.done_at}
+        ticked = progress.ticked()
         rows = []
         for path, number, language in self._files():
             lesson = self._lesson(path)
             if lesson is None:
                 continue
-            done = known.get(number, {"done": False, "exercises": {}})
-            solved = [name for name, is_solved in done["exercises"].items() if is_solved]
             rows.append(
                 {
                     "number": number,
                     "title": lesson["title"],
                     "path": path.relative_to(self._root).as_posix(),
                     "language": language,
-                    "exercises": len(lesson["checks"] | set(solved)),
-                    "solved": len(solved),
-                    "done": done["done"],
+                    "exercises": len(lesson["checks"]),
+                    "solved": len(lesson["checks"] & solved),
+                    "done": number in ticked,
                 }
             )
         return rows

@@ -17,8 +17,8 @@ from jupyter_server.base.websocket import WebSocketMixin
 from jupyter_server.utils import ensure_async, url_path_join
 from tornado import web, websocket
 
-from containerlab import progress
 from containerlab.errors import ContainerlabError
+from containerlab.lab.progress import Progress
 from containerlab.labserver import engine
 from containerlab.labserver.feed import Feed
 from containerlab.labserver.lessons import Lessons
@@ -83,7 +83,7 @@ class _Order(APIHandler):
 
     auth_resource = _RESOURCE
 
-    async def carry_out(self, work: Callable[..., object], *words: str) -> None:
+    async def carry_out(self, work: Callable[..., object], *words: object) -> None:
         """Do what blocks in a thread; 204, or the status and the words of what stood in the way."""
         try:
             await asyncio.to_thread(work, *words)
@@ -132,7 +132,7 @@ class LessonHandler(_Order):
         done = body.get("done") if isinstance(body, dict) else None
         if not isinstance(done, bool):
             raise web.HTTPError(400, reason='the body is to be {"done": true} or {"done": false}')
-        await self.carry_out(lambda: progress.mark(lesson, done=done))
+        await self.carry_out(Progress().tick, lesson, done)
 
 
 def _one_line(error: object) -> str:

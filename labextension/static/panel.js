@@ -144,7 +144,7 @@ export function panelClass(modules) {
       ]);
     }
 
-    lessonRow(lesson) {
+    lessonRow(lesson, previous) {
       const tick = element('input', { type: 'checkbox', checked: lesson.done, ariaLabel: `Lesson ${lesson.number} is done` });
       tick.dataset.key = `tick ${lesson.path}`;
       tick.onchange = () => this.order(`lessons/${lesson.number}`, 'PUT', { done: tick.checked });
@@ -156,14 +156,15 @@ export function panelClass(modules) {
       });
       open.textContent = `${Number(lesson.number)} · ${lesson.title}`;
       open.lang = lesson.language || 'en';
-      return element('li', { className: 'containerlab-row' }, [
+      const exercises = lesson.exercises ? `${lesson.solved} of ${lesson.exercises} exercises` : '';
+      const row = element('li', { className: 'containerlab-row' }, [
         tick,
-        open,
-        element('span', {
-          className: 'containerlab-soft',
-          textContent: lesson.exercises ? `${lesson.solved} of ${lesson.exercises} exercises` : ''
-        })
+        element('span', { className: 'containerlab-lesson' }, [
+          open,
+          element('span', { className: 'containerlab-soft', textContent: exercises })
+        ])
       ]);
+      return lesson.language && lesson.language !== previous?.language ? beginsLanguage(row, lesson.language) : row;
     }
 
     async remove(container, running) {
@@ -191,6 +192,13 @@ export function panelClass(modules) {
       }
     }
   };
+}
+
+// A course in another language comes after the English one, under its own name.
+function beginsLanguage(row, language) {
+  const name = new Intl.DisplayNames([language], { type: 'language' }).of(language);
+  row.prepend(element('h3', { textContent: name, lang: language }));
+  return row;
 }
 
 function section(parent, title) {

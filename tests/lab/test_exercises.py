@@ -241,6 +241,18 @@ def test_a_broken_progress_file_counts_as_none(own_progress: Any) -> None:
     assert Progress().note("01.1", 1, 5, "x") == 2
 
 
+def test_a_lesson_is_ticked_off_beside_its_exercises() -> None:
+    Progress().note("05.1", 1, 5, "x")
+    Progress().tick("05", True)
+    Progress().tick("06", True)
+    Progress().tick("06", False)
+    assert Progress().ticked() == {"05"}
+    assert [entry.id for entry in Progress().entries()] == ["05.1"]
+    for wrong in ("5", "05.1", "../05", "05\n"):
+        with pytest.raises(ValueError, match="no lesson's number"):
+            Progress().tick(wrong, True)
+
+
 def test_an_unknown_exercise_names_those_of_its_lesson() -> None:
     with pytest.raises(UsageError, match=r"There is no exercise 5\.9") as refusal:
         exercises.exercise("5.9")

@@ -19,5 +19,5 @@ def own_store(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for name in ("DOCKER_HOST", "CONTAINERLAB_HOST"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CONTAINERLAB_STORE", str(store.folder))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("CONTAINERLAB_PROGRESS_FILE", str(tmp_path / "state/progress.json"))
     return store

@@ -16,8 +16,8 @@ from typing import Any
 import docker
 import pytest
 
-from containerlab import progress
 from containerlab.client import start_engine
+from containerlab.lab.progress import Progress
 from containerlab.labserver.feed import Feed
 from containerlab.labserver.lessons import Lessons
 from tests.browser.lab import notebook
@@ -198,10 +198,10 @@ def test_lessons_are_found_with_their_exercises_and_what_was_done(own_store: Sto
             ("notebooks/ko/05-images.ipynb", "이미지", "ko", 2),
         ]
         assert not any(row["done"] or row["solved"] for row in known["lessons"])
-        progress.record("05.2", solved=False)
-        progress.record("05.1", solved=True)
+        Progress().note("05.2", right=1, total=2, missing="a layer")
+        Progress().note("05.1", right=2, total=2, missing=None)
         await panel.until(lambda known: known["lessons"][1]["solved"] == 1)
-        progress.mark("05", done=True)
+        Progress().tick("05", True)
         await panel.until(lambda known: known["lessons"][1]["done"] and not known["lessons"][0]["done"])
 
     watching(course, work)
