@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from bench import cases, cases_api, cases_network, cases_panel
+from bench import cases, cases_api, cases_compose, cases_network, cases_panel
 from bench.engines import Engine, dockerd, ours
 from bench.facts import facts, load
 from bench.sandbox import sandbox
@@ -143,6 +143,7 @@ def _compare_networks(report: Report, n: int) -> None:
         report.take("a published port", lambda: cases_network.published(engine, peer, 10))
         report.take("names", lambda: cases_network.lookups(engine, peer, 10))
         report.take("a crowd", lambda: cases_network.crowd(engine))
+        report.take("compose", lambda: cases_compose.ten_services(engine, peer, 10))
 
 
 _ROW = "{:58} {:>6} {:>4} {:>24} {:>26} {:>6}  {}"

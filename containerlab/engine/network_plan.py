@@ -56,7 +56,9 @@ def endpoint(network: Network, asked: EndpointConfig) -> Endpoint:
         raise InvalidParameter("--link-local-ip isn't carried out by this engine.")
     if not network.names:
         if asked.links:
-            raise InvalidParameter("--link isn't carried out on the default network.", hint="A user network has names.")
+            raise InvalidParameter(
+                "--link isn't carried out but on user networks.", hint="containerlab network create NAME"
+            )
         if address or address6:
             raise InvalidParameter("user specified IP address is supported on user defined networks only")
         if asked.aliases:

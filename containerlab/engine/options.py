@@ -99,7 +99,9 @@ def _check_network_settings(config: ContainerConfig, host: HostConfig) -> None:
         )
     # On a user network they are a note: what holds are the links of its endpoint, as in Docker.
     if host.links and mode in ("", "default", "bridge", "none"):
-        raise InvalidParameter("--link is carried out on user networks alone.", hint="containerlab network create NAME")
+        raise InvalidParameter(
+            "--link isn't carried out but on user networks.", hint="containerlab network create NAME"
+        )
     if config.hostname and host.uts_mode == "host":
         raise InvalidParameter("conflicting options: hostname and the UTS mode")
 
