@@ -34,6 +34,7 @@ from containerlab.commands import (
     ps,
     run,
     stats,
+    trace,
     transfers,
     update,
     watching,
@@ -110,7 +111,7 @@ SECTIONS: dict[str, list[click.Command]] = {
         course.reset_command,
         course.lang_command,
     ],
-    "The engine": [inspect.info_command, inspect.version_command],
+    "The engine": [inspect.info_command, inspect.version_command, trace.trace_command],
 }
 # Dispatched by ``__main__`` to below the line of docs/design.md; a terminal's help lists them too.
 BELOW_THE_LINE = {

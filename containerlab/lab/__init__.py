@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from containerlab.lab.sharing import Sharing, read_sharing
     from containerlab.lab.stages import draw_stages
     from containerlab.lab.timeline import timeline
+    from containerlab.lab.trace_figure import draw_trace
+    from containerlab.lab.tracer import trace
     from containerlab.lab.usage import usage
     from containerlab.lab.views import two_views
 
@@ -33,12 +35,14 @@ __all__ = [
     "compare",
     "connect",
     "draw_stages",
+    "draw_trace",
     "layer_sharing",
     "life",
     "namespaces",
     "read_sharing",
     "stacks",
     "timeline",
+    "trace",
     "two_views",
     "usage",
 ]
@@ -51,6 +55,8 @@ _HOMES = {
     **dict.fromkeys(("Figure", "Table"), "containerlab.lab.figure"),
     **dict.fromkeys(("Sharing", "read_sharing"), "containerlab.lab.sharing"),
     "namespaces": "containerlab.lab.namespaces",
+    "draw_trace": "containerlab.lab.trace_figure",
+    "trace": "containerlab.lab.tracer",
     "usage": "containerlab.lab.usage",
     "life": "containerlab.lab.life_figure",
     "draw_stages": "containerlab.lab.stages",

@@ -131,6 +131,13 @@ WRONG: list[tuple[str, str, Way]] = [
             BUSYBOX, "sleep 600", detach=True, name="open", network_mode="host", uts_mode="host"
         ),
     ),
+    ("04.1", "no label", lambda client: run(client, "raw")),
+    ("04.1", "another value", lambda client: run(client, "raw", labels={"made-by": "magic"})),
+    ("04.2", "no color", lambda client: run(client, "twin")),
+    ("04.2", "another color", lambda client: run(client, "twin", environment={"COLOR": "red"})),
+    ("04.2", "another folder", lambda client: run(client, "twin", environment={"COLOR": "blue"})),
+    ("04.3", "never renamed", lambda client: run(client, "after")),
+    ("04.3", "another name before", lambda client: run(client, "t-first").rename("after")),
     ("05.1", "another base", lambda client: _poster(client, "FROM tools:1\nRUN echo poster > /poster\n")),
     ("05.1", "too many layers", lambda client: _poster(client, "FROM report:1\nRUN echo > /a\nRUN echo > /b\n")),
     ("05.1", "no layer of its own", lambda client: _poster(client, 'FROM report:1\nCMD ["true"]\n')),
