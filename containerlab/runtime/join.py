@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["spawn_exec"]
 
+# Root may join each namespace that it is in already, so that nobody need compare them first.
+_BESIDE_PID = c.CLONE_NEWNS | c.CLONE_NEWUTS | c.CLONE_NEWIPC | c.CLONE_NEWNET | c.CLONE_NEWCGROUP
+
 
 def spawn_exec(
     target_pid: int,
@@ -67,27 +70,25 @@ def spawn_exec(
 
 def _clone_into(
     target: int,
-    target_pid: int,
+    _target_pid: int,
     process: Process,
     stdio: tuple[int, int, int] | None,
     join_fds: list[int],
     request: int,
 ) -> Starting:
-    kinds = _different_namespaces(target_pid)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
     try:
-        with blocked_signals(), children_born_in(target, kinds & c.CLONE_NEWPID):
+        with blocked_signals(), children_born_in(target, c.CLONE_NEWPID):
             pid = syscalls.fork_with(signal.SIGCHLD)
             if pid == 0:
-                rest = kinds & ~c.CLONE_NEWPID
                 init.child(
-                    lambda report: _join_and_run(target, rest, process, stdio, join_fds, report),
+                    lambda report: _join_and_run(target, process, stdio, join_fds, report),
                     theirs.fileno(),
                     request,
                 )
     except OSError as error:
         ours.close()
-        if error.errno == errno.ENOMEM:
+        if error.errno in {errno.ENOMEM, errno.ESRCH}:
             # pid_namespaces(7): what clone(2) answers once the namespace's first process has ended.
             raise StageError("clone", errno.ESRCH, "the container is not running") from None
         raise StageError("clone", error.errno or 0, f"clone: {error.strerror}") from None
@@ -114,7 +115,7 @@ def _clone_through_helper(
 
 
 def _different_namespaces(pid: int) -> int:
-    """CLONE_NEW* of the namespaces in which ``pid`` isn't with us: joining one's own is EINVAL or needless."""
+    """CLONE_NEW* of the namespaces in which ``pid`` isn't with us: from a user namespace the host's can't be joined."""
     flags = 0
     for kind, name in c.NAMESPACE_FILES.items():
         if kind == "user":
@@ -131,7 +132,6 @@ def _different_namespaces(pid: int) -> int:
 
 def _join_and_run(
     target: int,
-    kinds: int,
     process: Process,
     stdio: tuple[int, int, int] | None,
     join_fds: list[int],
@@ -139,7 +139,7 @@ def _join_and_run(
 ) -> NoReturn:
     set_oom_score(process.oom_score_adj)
     report.stage = "namespaces"
-    syscalls.setns(target, kinds)
+    syscalls.setns(target, _BESIDE_PID)
     _run(process, stdio, join_fds, report)
 
 

@@ -27,7 +27,7 @@ __all__ = ["Process", "finish", "look_up", "set_oom_score"]
 
 @dataclass(slots=True)
 class Process:
-    """OCI's process object, checked. ``seccomp`` is a compiled filter, ``user_words`` Docker's, None for numbers."""
+    """OCI's process object, checked. ``user_words`` are Docker's, None for numbers; ``load_filter`` installs one."""
 
     args: list[str]
     env: dict[str, str]
@@ -46,8 +46,7 @@ class Process:
     umask: int
     terminal: bool
     console_size: dict[str, int] | None
-    seccomp: bytes | None = None
-    load_filter: Callable[[bytes], None] | None = field(default=None, repr=False)
+    load_filter: Callable[[], None] | None = field(default=None, repr=False)
 
     @classmethod
     def from_spec(
@@ -80,12 +79,11 @@ class Process:
             console_size=process.get("consoleSize"),
         )
         if seccomp:
-            with open(seccomp, "rb") as file:
-                result.seccomp = file.read()
             # Imported before the clone: afterwards there may be no file system to import from.
-            from containerlab.runtime.seccomp_load import load
+            from containerlab.runtime.seccomp_load import prepared
 
-            result.load_filter = load
+            with open(seccomp, "rb") as file:
+                result.load_filter = prepared(file.read())
         return result
 
 
@@ -262,8 +260,8 @@ def _own_keyring() -> None:
 
 def _load_filter(process: Process, report: Report) -> None:
     report.stage = "seccomp"
-    if process.seccomp is not None and process.load_filter is not None:
-        process.load_filter(process.seccomp)
+    if process.load_filter is not None:
+        process.load_filter()
     report.stamp("seccomp")
 
 

@@ -234,6 +234,17 @@ def test_a_namespace_of_its_own_or_the_hosts(cli, option, kind):
     assert "mode" in answer.err
 
 
+@pytest.mark.root
+def test_an_exec_is_where_its_container_is(cli, name):
+    shared = ("--pid", "host", "--ipc", "host", "--uts", "host", "--network", "host", "--cgroupns", "host")
+    kinds = ("pid", "ipc", "uts", "net", "cgroup", "mnt")
+    look = "".join(f"readlink /proc/self/ns/{kind};" for kind in kinds)
+    cli.ok("run", "-d", "--name", name, *shared, IMAGE, "sleep", "1000")
+    *hosts, own = cli.ok("exec", name, "sh", "-c", look).split()
+    assert hosts == [namespace(kind) for kind in kinds[:-1]]
+    assert own != namespace("mnt")
+
+
 def test_the_hosts_network_and_none(cli):
     look = "readlink /proc/self/ns/net; ls /sys/class/net"
     assert inside(cli, "--network", "none", look).split()[1:] == ["lo"]

@@ -74,7 +74,7 @@ class Attachment:
 
     def _await_head(self) -> None:
         """docker-py loses what arrives together with the response's head, so nothing is sent until it has read that."""
-        if self.closed:
+        if self.closed or self._may_write:
             return
         if time.monotonic() < self._head_deadline and _unread(self._fd):
             self._loop.call_later(_HEAD_POLL, self._await_head)
@@ -83,6 +83,13 @@ class Attachment:
         self._may_write = True
         self._pump_replay()
         self._flush()
+
+    def _head_is_read(self) -> bool:
+        """Asked again whenever there is something to write: the next look may be most of a millisecond away."""
+        if not self._may_write and not _unread(self._fd):
+            self._may_write = True
+            self._pump_replay()
+        return self._may_write
 
     def send(self, stream: str, data: bytes) -> None:
         """Queues ``data`` and writes what can be written at once. A replay sends it later, out of the log."""
@@ -113,7 +120,7 @@ class Attachment:
                     self._enqueue(stream, data)
 
     def _flush(self) -> None:
-        if self.closed or not self._may_write:
+        if self.closed or not self._head_is_read():
             return
         was_full = self.full
         try:
