@@ -18,7 +18,7 @@ from pathlib import Path
 
 import docker
 
-from containerlab.paths import run_folder
+from containerlab.paths import api_socket, run_folder
 from containerlab.runtime.launch import supervisor_identity
 
 __all__ = ["IMAGE", "Engine", "dockerd", "ours"]
@@ -31,9 +31,9 @@ class Engine:
     """A running engine: its client, its socket, and its processes."""
 
     def __init__(self, name: str, socket: Path, folder: Path, leaders: list[int]) -> None:
-        self.name, self.socket = name, socket
+        self.name, self.socket, self.folder = name, socket, folder
         self.client = docker.DockerClient(base_url=f"unix://{socket}", timeout=60)
-        self._folder, self.leaders = folder, leaders
+        self.leaders = leaders
 
     def processes(self) -> list[int]:
         """The engine's own: its leaders, all below them, and whoever has its folder on the command line.
@@ -41,7 +41,7 @@ class Engine:
         The last are containerd's shims, which leave their parent. Containers' programs are among these too.
         """
         found = {pid for leader in self.leaders for pid in _descendants(leader)}
-        mark = os.fsencode(str(self._folder) + "/")
+        mark = os.fsencode(str(self.folder) + "/")
         for pid in _pids():
             with contextlib.suppress(OSError):
                 if mark in Path(f"/proc/{pid}/cmdline").read_bytes():
@@ -59,13 +59,15 @@ def ours() -> Iterator[Engine]:
     """``containerlab serve`` on a store in a temporary folder; the supervisor counts as part of the engine."""
     folder = Path(tempfile.mkdtemp(prefix="cl-bench-"))
     store = folder / "store"
-    command = [sys.executable, "-m", "containerlab", "serve", "--socket", str(folder / "s"), "--store", str(store)]
+    socket = api_socket(store)  # where the kit's own front ends look for the engine of this store
+    socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    command = [sys.executable, "-m", "containerlab", "serve", "--socket", str(socket), "--store", str(store)]
     server = subprocess.Popen(command, start_new_session=True)
     try:
-        _wait_for(folder / "s", server)
+        _wait_for(socket, server)
         identity = supervisor_identity(run_folder(store))
         leaders = [server.pid, *([identity.pid] if identity else [])]
-        engine = Engine("containerlab", folder / "s", folder, leaders)
+        engine = Engine("containerlab", socket, folder, leaders)
         engine.client.images.pull(IMAGE, tag="latest")
         yield engine
         engine.remove_containers()
