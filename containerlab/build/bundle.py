@@ -11,13 +11,13 @@ import json
 import os
 import posixpath
 import socket
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from containerlab.build.mount_points import HOST_FILES, MountPoints
 from containerlab.build.network import Joined
 from containerlab.build.options import BuildOptions
 from containerlab.build.run_mounts import Staged
@@ -36,8 +36,6 @@ HEREDOC_FOLDER = "/dev/pipes"
 """Where a here-document that begins with ``#!`` lies, as in BuildKit."""
 
 _PIDS_LIMIT = 4096
-_HOST_FILES = ("hosts", "hostname", "resolv.conf")
-_POINTS = (("/proc", True), ("/dev", True), ("/sys", True), *((f"/etc/{name}", False) for name in _HOST_FILES))
 _HOSTS = """127.0.0.1\tlocalhost
 ::1\tlocalhost ip6-localhost ip6-loopback
 fe00::\tip6-localnet
@@ -73,7 +71,7 @@ class RunRequest:
         return socket.gethostname() if self.network == "host" else self.container[:12]
 
 
-def write_bundle(request: RunRequest, layers: LayerStore, folder: Path) -> Path:
+def write_bundle(request: RunRequest, layers: LayerStore, points: MountPoints, folder: Path) -> Path:
     """Fill ``folder``; gives the overlay's upper directory."""
     upper, work, init = folder / "upper", folder / "work", folder / "points" / "init"
     for each in (upper, work, init.parent, init):
@@ -91,7 +89,7 @@ def write_bundle(request: RunRequest, layers: LayerStore, folder: Path) -> Path:
     if request.joined is not None:
         entry = next(entry for entry in spec["linux"]["namespaces"] if entry["type"] == "network")
         entry["path"] = request.joined.namespace
-    spec["mounts"] += [_bind(folder / name, f"/etc/{name}") for name in _HOST_FILES]
+    spec["mounts"] += [_bind(folder / name, f"/etc/{name}") for name in HOST_FILES]
     if request.script is not None:
         name, text = request.script
         script = folder / "script"
@@ -105,7 +103,7 @@ def write_bundle(request: RunRequest, layers: LayerStore, folder: Path) -> Path:
         return upper
     _restrict(spec, request)
     lower = layers.lower(request.chain_id)
-    made = _make_mount_points(layers, request.chain_id, init)
+    made = points.make(layers, request.chain_id, init)
     if _make_places(layers, request, init) or made:
         lower.insert(0, os.path.relpath(init, layers.folder))
     spec["annotations"]["containerlab.overlay"] = json.dumps(
@@ -170,27 +168,6 @@ def _bind(source: Path, destination: str, *options: str) -> dict[str, Any]:
     }
 
 
-def _make_mount_points(layers: LayerStore, chain_id: str | None, init: Path) -> bool:
-    """Make in ``init`` what the image lacks of mount points; false when it lacks none.
-
-    They lie in a layer of their own below the upper directory, as Docker's init layer, so that they never become part
-    of the image. A directory that the image has looks in ``init`` as it does in the image.
-    """
-    made = False
-    with layers.mounted(chain_id) as view:
-        root = Root(view)
-        for path, is_directory in _POINTS:
-            try:
-                os.close(root.open(path))
-            except FileNotFoundError:
-                _make_point(root, init, path, is_directory=is_directory)
-                made = True
-            except OSError:
-                # Something in the way that is no directory: mounting will say so, in the kernel's words.
-                continue
-    return made
-
-
 def _make_places(layers: LayerStore, request: RunRequest, init: Path) -> bool:
     """The same for what ``--mount`` names: the image's own links decide where that is. Raises OSError."""
     if not request.staged.points:
@@ -223,31 +200,3 @@ def _time_kept(root: Root, path: str) -> Iterator[None]:
             os.utime(f"/proc/self/fd/{fd}", ns=(status.st_atime_ns, status.st_mtime_ns))
     finally:
         os.close(fd)
-
-
-def _make_point(root: Root, init: Path, path: str, *, is_directory: bool) -> None:
-    parent = init
-    for part in posixpath.dirname(path).strip("/").split("/"):
-        parent = parent / part
-        if not parent.exists():
-            parent.mkdir(mode=0o755)
-            _look_like(root, parent, "/" + str(parent.relative_to(init)))
-    point = init / path.lstrip("/")
-    if is_directory:
-        point.mkdir(mode=0o755)
-    else:
-        point.touch(mode=0o644)
-
-
-def _look_like(root: Root, folder: Path, path: str) -> None:
-    try:
-        fd = root.open(path)
-    except OSError:
-        return
-    try:
-        status = os.fstat(fd)
-    finally:
-        os.close(fd)
-    os.chown(folder, status.st_uid, status.st_gid)
-    folder.chmod(stat.S_IMODE(status.st_mode))
-    os.utime(folder, ns=(status.st_atime_ns, status.st_mtime_ns))

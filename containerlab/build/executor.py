@@ -26,12 +26,13 @@ from containerlab.build.graph import Graph, Node, described
 from containerlab.build.last_builds import LastBuild, LastBuilds
 from containerlab.build.lint import Finding, image_variables, lint, refuse_errors, told
 from containerlab.build.messages import Emit, Messages
+from containerlab.build.mount_points import MountPoints
 from containerlab.build.network import Join
 from containerlab.build.options import BuildOptions, platform_args
 from containerlab.build.origin import ContextOrigin, LayerOrigin
 from containerlab.build.progress import Progress
 from containerlab.build.running import Runner, Supervisor
-from containerlab.build.scratch import in_thread, remove_folder, scratch_folder
+from containerlab.build.scratch import Removals, in_thread, remove_folder, scratch_folder
 from containerlab.build.stage import Shop, StageRun
 from containerlab.build.staging import unmount_below
 from containerlab.build.state import StageState
@@ -64,6 +65,7 @@ class Builder:
         self.runner = Runner(supervisor)
         self.cache = BuildCache(database, images)
         self.mounts = CacheMounts(store_folder / "build-cache")
+        self.points = MountPoints()
         self.files, self.contents = FileDigests(database), ContentDigests(database)
         self.last = LastBuilds(database)
         self.folder = store_folder / "builds"
@@ -169,6 +171,7 @@ class _Build:
             slots=asyncio.Semaphore(os.cpu_count() or 1),
             epoch=_epoch(options, self._global_args),
             last=last,
+            removals=Removals(),
             image=self._image,
             origin=self._origin,
             base=self._base,
@@ -179,9 +182,12 @@ class _Build:
         """Every step, then the image. What it pinned and scratched is gone afterwards, however it ends."""
         try:
             with scratch_folder(self._folder):
-                self._notices()
-                state = await self._all_stages()
-                image = await in_thread(lambda: self._register(state, tags))
+                try:
+                    self._notices()
+                    state = await self._all_stages()
+                    image = await in_thread(lambda: self._register(state, tags))
+                finally:
+                    await self._shop.removals.finish()
         finally:
             self._builder.images.layers.unpin(self._id)
         unused = sorted(set(self._options.build_args) - self._consumed() - {_EPOCH})

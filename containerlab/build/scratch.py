@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from containerlab.images import trees
 
-__all__ = ["in_thread", "keep_going", "remove_folder", "scratch_folder"]
+__all__ = ["Removals", "in_thread", "keep_going", "remove_folder", "scratch_folder"]
 
 T = TypeVar("T")
 
@@ -58,6 +58,35 @@ def scratch_folder(path: Path) -> Iterator[Path]:
         yield path
     finally:
         remove_folder(path)
+
+
+class Removals:
+    """Folders that go while the build goes on: where a disk is told of each freed block, a removal takes a while."""
+
+    def __init__(self) -> None:
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    @contextmanager
+    def scratch_folder(self, path: Path) -> Iterator[Path]:
+        """A new folder whose removal begins at the end; ``finish`` waits for it."""
+        path.mkdir(parents=True, mode=0o700)
+        try:
+            yield path
+        finally:
+            self._under_way.add(asyncio.ensure_future(asyncio.to_thread(remove_folder, path)))
+
+    async def finish(self) -> None:
+        """Every removal is done afterwards, also when this is cancelled meanwhile. Raises OSError."""
+        cancelled = False
+        while pending := [task for task in self._under_way if not task.done()]:
+            try:
+                await asyncio.wait(pending)
+            except asyncio.CancelledError:
+                cancelled = True
+        for task in self._under_way:
+            task.result()
+        if cancelled:
+            raise asyncio.CancelledError
 
 
 def remove_folder(path: Path) -> None:

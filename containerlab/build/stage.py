@@ -23,7 +23,7 @@ from containerlab.build.messages import Messages, short_id
 from containerlab.build.options import BuildOptions
 from containerlab.build.origin import LayerOrigin, Origin
 from containerlab.build.progress import Outcome, Progress
-from containerlab.build.scratch import in_thread, scratch_folder
+from containerlab.build.scratch import Removals, in_thread
 from containerlab.build.state import StageState
 from containerlab.build.step import Planning, Step
 from containerlab.build.steps_config import CONFIG_STEPS, label_step
@@ -54,6 +54,7 @@ class Shop:
     slots: asyncio.Semaphore
     epoch: int | None
     last: LastBuild
+    removals: Removals
     image: Callable[[str], Awaitable[Image | None]]
     origin: Callable[[Instruction, str, int], Awaitable[tuple[LayerOrigin, Node | None]]]
     base: Callable[[Node], Awaitable[StageState | None]]
@@ -131,9 +132,8 @@ class StageRun:
     def _plan(self, planning: Planning, instruction: Instruction) -> Step:
         if isinstance(instruction, Run):
             builder = self._shop.builder
-            context = RunContext(
-                builder.runner, secrets.token_hex(32), builder.seccomp_cache, builder.mounts, builder.join
-            )
+            container, caches = secrets.token_hex(32), builder.mounts
+            context = RunContext(builder.runner, container, builder.seccomp_cache, caches, builder.points, builder.join)
             return run_step(planning, instruction, context)
         planner: Callable[..., Step] = (CONFIG_STEPS | FILE_STEPS)[type(instruction)]
         return planner(planning, instruction)
@@ -205,7 +205,7 @@ class StageRun:
     async def _fill(self, step: Step) -> Layer | None:
         if step.fill is None:
             return None
-        with scratch_folder(self._shop.folder / f"step-{secrets.token_hex(8)}") as scratch:
+        with self._shop.removals.scratch_folder(self._shop.folder / f"step-{secrets.token_hex(8)}") as scratch:
             return await step.fill(scratch)
 
     def _keep(self, chain_id: str | None) -> None:

@@ -16,6 +16,7 @@ from containerlab.build.commit import commit_layer
 from containerlab.build.dockerfile.heredoc import opening
 from containerlab.build.dockerfile.instructions import Run
 from containerlab.build.messages import Output, short_id
+from containerlab.build.mount_points import MountPoints
 from containerlab.build.network import Join, Joined
 from containerlab.build.run_mounts import Staged, expand_mounts, mounts_key, staged
 from containerlab.build.running import Runner
@@ -39,6 +40,7 @@ class RunContext:
     container: str
     seccomp_cache: Path
     caches: CacheMounts
+    points: MountPoints
     join: Join | None = None
 
 
@@ -106,7 +108,7 @@ async def _execute(
 ) -> Layer | None:
     layers, parent = planning.layers, request.chain_id
     with no_room(f"RUN of line {instruction.line}"):
-        upper = await in_thread(lambda: write_bundle(request, layers, scratch))
+        upper = await in_thread(lambda: write_bundle(request, layers, context.points, scratch))
     planning.messages.line(f" ---> Running in {short_id(context.container)}")
     output = Output(planning.messages)
     try:

@@ -314,3 +314,16 @@ def test_a_build_leaves_no_scratch(site: Site) -> None:
     assert list((site.store / "builds").iterdir()) == []
     assert list((site.store / "tmp").iterdir()) == []
     assert site.database.rows("SELECT * FROM layer_pins") == []
+
+
+def test_the_containers_own_files_are_in_every_run_of_a_root_that_has_them_too(site: Site) -> None:
+    """What lacks no mount point is known from the layers below; what the image has there stays as it is."""
+    site.write(hosts="the image's own\n", x="")
+    image = site.build(
+        "FROM base\nCOPY x /proc/\nCOPY x /dev/\nCOPY x /sys/\nCOPY hosts /etc/\nCOPY x /etc/hostname\n"
+        "COPY x /etc/resolv.conf\nRUN grep -c localhost /etc/hosts > /a; test -d /proc/self\n"
+        "RUN grep -c localhost /etc/hosts > /b; echo more >> /etc/passwd\n"
+        "RUN grep -c localhost /etc/hosts > /c\n".replace("grep -c localhost", "wc -l <")
+    ).ok()
+    assert {site.read(image, name).strip() for name in ("/a", "/b", "/c")} == {"6"}
+    assert site.read(image, "/etc/hosts") == "the image's own\n"
