@@ -37,7 +37,8 @@ test-all: setup-test lint
 
 # The same cases against another engine prove them right: make test-clients DOCKER_HOST=unix:///run/docker.sock
 test-clients: setup-test
-	$(BIN)/python -m pytest tests/clients -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest tests/clients tests/build/test_build_against_docker.py tests/build/test_build_against_buildkit.py \
+	    -n $(WORKERS) --dist loadfile
 
 lint: setup-test
 	$(BIN)/ruff check .

@@ -20,7 +20,7 @@ from tests.dockerd import running_dockerd
 
 pytestmark = [pytest.mark.root, pytest.mark.docker]
 
-_FIELDS = (
+FIELDS = (
     "Env",
     "Cmd",
     "Entrypoint",
@@ -118,13 +118,23 @@ def run_docker(client: list[str], *words: str, data: bytes | None = None) -> byt
     return subprocess.run([*client, *words], input=data, stdout=subprocess.PIPE, check=True).stdout
 
 
-def docker_build(client: list[str], site: Site) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
-    """Docker's image config, and its files: path to (type and mode, uid, gid, size)."""
+def import_base(client: list[str], site: Site) -> None:
+    """The site's base image, in Docker's store."""
     out = io.BytesIO()
     base = site.images.resolve("base")
     site.images.layers.tar(base.chain_ids[0], out)
     run_docker(client, "import", "-c", "ENV PATH=/bin:/usr/bin", "-c", 'CMD ["sh"]', "-", "base", data=out.getvalue())
+
+
+def docker_build(client: list[str], site: Site) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
+    """What the classic builder makes of the context."""
+    import_base(client, site)
     image = run_docker(client, "build", "-q", "--no-cache", "--network", "none", str(site.context)).decode().strip()
+    return image_facts(client, image)
+
+
+def image_facts(client: list[str], image: str) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
+    """Docker's image config, and its files: path to (type and mode, uid, gid, size)."""
     config = json.loads(run_docker(client, "inspect", image))[0]["Config"]
     container = run_docker(client, "create", "--network", "none", image, "x").decode().strip()
     files = {}
@@ -155,8 +165,8 @@ def test_docker_makes_the_same_image(context: Site, dockerd: list[str], case: st
     config, files = docker_build(dockerd, context)
     image = context.build(CASES[case]).ok()
     settings = msgspec.to_builtins(image.config.config)
-    ours = {name: settings.get(name) or None for name in _FIELDS}
-    assert ours == {name: config.get(name) or None for name in _FIELDS}
+    ours = {name: settings.get(name) or None for name in FIELDS}
+    assert ours == {name: config.get(name) or None for name in FIELDS}
     found = own_files(context, image)
     volumes = {path.strip("/") for path in config.get("Volumes") or {}}
     assert found == {name: status for name, status in files.items() if name not in volumes}
