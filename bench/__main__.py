@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from bench import cases, cases_api, cases_compose, cases_network, cases_panel
+from bench import cases, cases_api, cases_build, cases_compose, cases_network, cases_panel
 from bench.engines import Engine, dockerd, ours
 from bench.facts import facts, load
 from bench.sandbox import sandbox
@@ -125,6 +125,7 @@ def _compare_engines(report: Report, n: int) -> None:
         report.take("logs", lambda: cases_api.logs(engine, peer, 3))
         report.take("images", lambda: cases_api.images(engine, peer, 5))
         report.take("cached build", lambda: cases.cached_build(engine, peer, n))
+        report.take("builds", lambda: cases_build.builds(engine, peer, n))
         report.take_panel(engine)
         report.take_memory(engine)
         report.take_memory(peer)

@@ -1,8 +1,8 @@
 """Builds: steps that are executed and steps that are cached, contexts large and small, stages side by side.
 
 Three front ends: the docker CLI on both engines, ``containerlab build`` as a program, and the same verb inside a
-process that is warm, as a notebook's kernel is. dockerd is always driven by the docker CLI. BuildKit needs the newer
-CLI's buildx plug-in, which no peer's package brings: the classic builder is compared.
+process that is warm, as a notebook's kernel is. dockerd is always driven by the docker CLI: its classic builder, which
+the targets are about, and, where a CLI of 20.10 is installed beside a newer one, the BuildKit that it carries.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ _RUNS = f"FROM {IMAGE}\n" + "".join(f"RUN echo {step} > /step-{step}\n" for step
 _CACHED = f"FROM {IMAGE}\n" + "".join(f"RUN echo {step} > /step-{step}\n" for step in range(11))
 _SMALL, _LARGE_MB, _CONTEXT = 10_000, 500, 20_000
 _SHORT_S, _LONG_S = 0.5, 1.0
+_OLD_CLI = Path("/usr/bin/docker")
 _STAGES = (
     f"FROM {IMAGE} AS base\nRUN echo base > /base\n"
     f"FROM base AS short\nRUN sleep {_SHORT_S} && echo > /short\n"
@@ -39,7 +40,7 @@ _STAGES = (
 class _Own(Context):
     """On the kit's own engine, which may read folders where they lie."""
 
-    own_engine = True  # type: ignore[assignment]
+    own_engine = True
 
 
 class _FrontEnds:
@@ -52,6 +53,11 @@ class _FrontEnds:
         """The classic builder by the docker CLI."""
         command = ["docker", "-H", f"unix://{self.engine.socket}", "build", "--network", "none", "-t", "bench:1"]
         _run([*command, *options, str(self.folder)], {"DOCKER_BUILDKIT": "0"})
+
+    def buildkit(self, *options: str) -> None:
+        """BuildKit inside dockerd, by a CLI that has its client built in."""
+        command = [str(_OLD_CLI), "-H", f"unix://{self.engine.socket}", "build", "--network", "none", "-t", "bench:1"]
+        _run([*command, *options, str(self.folder)], {"DOCKER_BUILDKIT": "1"})
 
     def program(self, *options: str) -> None:
         """``containerlab build``, its start included."""
@@ -110,14 +116,30 @@ def _beside(
         turns(f"{title}: ours, warm", name, lambda: own.warm(*options), peer, n=n, target=target, warm_up=1),
         turns(f"{title}: containerlab build", name, lambda: own.program(*options), peer, n=n, warm_up=1),
     ]
+    few = max(3, n // 10)
+    if _has_buildkit():
+
+        def by_buildkit() -> None:
+            theirs.buildkit(*options)
+
+        warm = f"{title}: ours, warm"
+        pairs.append(turns(warm, "BuildKit", lambda: own.warm(*options), by_buildkit, n=few, warm_up=1))
     if buildah is not None:
-        few = max(3, n // 10)
 
         def by_buildah() -> None:
             buildah.build(own.folder, *options)
 
         pairs.append(turns(f"{title}: ours, warm", "buildah", lambda: own.warm(*options), by_buildah, n=few, warm_up=1))
     return pairs
+
+
+def _has_buildkit() -> bool:
+    """Up to 20.10 the CLI speaks BuildKit's protocol itself; later ones leave it to a plug-in."""
+    if not _OLD_CLI.exists():
+        return False
+    shown = subprocess.run([_OLD_CLI, "--version"], capture_output=True, text=True, check=False).stdout
+    version = shown.removeprefix("Docker version ").split(".")[0]
+    return version.isdigit() and int(version) < 23
 
 
 def _contexts(ours: Engine, peer: Engine, n: int) -> list[Pair]:
