@@ -38,6 +38,7 @@ from containerlab.errors import Conflict, ContainerlabError, NotModified, StartF
 
 __all__ = ["Lifecycle"]
 
+_KILL_SECONDS = 10
 # Docker's exit code of a container whose start failed for another reason than its command.
 _START_ERROR = 128
 
@@ -251,7 +252,8 @@ class Lifecycle:
     async def kill(self, container: Container, number: int) -> None:
         """A signal by the user's own hand; one that is meant to end it also ends its restarts.
 
-        With a stop signal of the image's own, every other signal but SIGKILL is just a message (moby daemon/kill.go).
+        With a stop signal of the image's own, every other signal but SIGKILL is just a message; SIGKILL is waited for,
+        ten seconds at most, so that whoever asked finds it ended (moby daemon/kill.go).
         """
         async with container.lock:
             stop_signal = container.record.config.stop_signal
@@ -259,6 +261,11 @@ class Lifecycle:
                 container.state.manually_stopped = True
                 self._parts.save(container)
             await self.signal(container, number)
+        if number == 9:
+            try:
+                await asyncio.wait_for(container.ended.wait(), _KILL_SECONDS)
+            except TimeoutError:
+                pass  # stuck in the kernel: it ends when that lets go of it
 
     async def end_for_removal(self, container: Container) -> Waiter:
         """Kill it so that its end removes it; the wait for that. The lock is held."""

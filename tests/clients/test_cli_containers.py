@@ -66,6 +66,14 @@ def test_kill_is_137_and_a_signal_by_name_reaches_the_command(cli, name):
     assert cli.ok("logs", name) == "up\ngot"
 
 
+def test_a_container_that_is_killed_has_ended_when_the_client_is_answered(cli, name):
+    for _ in range(5):
+        cli.ok("run", "-d", "--name", name, IMAGE, *FOREVER)
+        cli.ok("kill", name)
+        assert cli.ok("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", name) == "exited 137"
+        cli.ok("rm", name)
+
+
 def test_kill_of_a_container_that_does_not_run_is_an_error(cli, name):
     cli.ok("create", "--name", name, IMAGE, *FOREVER)
     answer = cli("kill", name)
