@@ -18,7 +18,6 @@ from containerlab.commands.attached import Signalled
 from containerlab.commands.context import Context
 from containerlab.commands.output import StandardOutput
 from containerlab.commands.problems import exit_code_of
-from containerlab.commands.registry import invoke, tree, verb_of
 from containerlab.commands.result import Result, Table
 from containerlab.errors import ContainerlabError
 
@@ -32,19 +31,39 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _pass_on)
     context = Context(output=StandardOutput(), stdin_fd=_input(), terminal=_terminal())
     try:
-        result = invoke(arguments, context)
+        result = _invoke(arguments, context)
         _show(result)
         sys.stdout.flush()
         return result.exit_code
     except ContainerlabError as error:
         print(f"containerlab: {error}", file=sys.stderr)
-        return exit_code_of(error, verb_of(arguments)) if arguments[0] in tree.commands else 1
+        return _exit_code(error, arguments)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
         # The reader of our output is gone (`| head`); the interpreter must not try to flush to it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _PIPE_CLOSED
+
+
+def _invoke(arguments: list[str], context: Context) -> Result:
+    """``compose`` needs none of the other verbs, whose import is a good part of the time that it takes."""
+    if arguments[0] == "compose":
+        from containerlab.commands.compose.group import compose_group
+        from containerlab.commands.invoking import invoke
+
+        return invoke(arguments[1:], context, prog="containerlab compose", command=compose_group)
+    from containerlab.commands import registry
+
+    return registry.invoke(arguments, context)
+
+
+def _exit_code(error: ContainerlabError, arguments: list[str]) -> int:
+    if arguments[0] == "compose":
+        return exit_code_of(error, "compose")
+    from containerlab.commands.registry import tree, verb_of
+
+    return exit_code_of(error, verb_of(arguments)) if arguments[0] in tree.commands else 1
 
 
 def _pass_on(number: int, frame: FrameType | None) -> None:

@@ -23,6 +23,7 @@ from containerlab.commands import (
     groups,
     images,
     inspect,
+    invoking,
     layers,
     lifecycle,
     login,
@@ -42,8 +43,7 @@ from containerlab.commands import (
 )
 from containerlab.commands.compose.group import compose_group
 from containerlab.commands.context import Context
-from containerlab.commands.problems import translate
-from containerlab.commands.result import Lines, Result
+from containerlab.commands.result import Result
 from containerlab.errors import UsageError
 
 SECTIONS: dict[str, list[click.Command]] = {
@@ -181,29 +181,5 @@ def verb_of(words: Sequence[str]) -> str:
 def invoke(
     arguments: Sequence[str], context: Context, *, prog: str = "containerlab", command: click.Command = tree
 ) -> Result:
-    """Run one verb.
-
-    ``--help`` is a result like any other. Raises ContainerlabError, whatever docker-py or click raised below.
-    """
-    try:
-        with command.make_context(prog, list(arguments), obj=context, max_content_width=100) as click_context:
-            result = command.invoke(click_context)
-    except click.exceptions.Exit:
-        return Lines([])
-    except KeyboardInterrupt:
-        raise
-    except Exception as error:
-        problem = translate(error, _client_of(context))
-        if problem is None:
-            raise
-        raise problem from None
-    finally:
-        context.close()
-    if not isinstance(result, Result):
-        raise TypeError(f"a verb gave {type(result).__name__}, not a Result")
-    return result
-
-
-def _client_of(context: Context) -> object | None:
-    """The client if the verb has used one; asking for near names must not start an engine."""
-    return context.__dict__.get("client")
+    """Run one verb, of the whole tree unless ``command`` says of which. See :func:`invoking.invoke`."""
+    return invoking.invoke(arguments, context, prog=prog, command=command)

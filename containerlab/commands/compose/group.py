@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from containerlab.commands import names
+from containerlab.commands.compose.verbs import SECTIONS, verb_command
 from containerlab.commands.context import Context
 from containerlab.commands.result import Lines, Result
 
@@ -25,42 +26,40 @@ ELSEWHERE = {
 """Docker's verbs that aren't here."""
 
 
-def _sections() -> dict[str, list[click.Command]]:
-    from containerlab.commands.compose.verbs import SECTIONS
-
-    return SECTIONS
-
-
 class _Group(click.Group):
-    """Verbs by section, and ``did you mean`` for one that doesn't exist.
-
-    They are imported when the first is asked for: what reads YAML and makes plans is no load for ``run``.
-    """
+    """Verbs by section, and ``did you mean`` for one that doesn't exist."""
 
     @property
     def commands(self) -> dict[str, click.Command]:
-        return {command.name or "": command for commands in _sections().values() for command in commands}
+        """All of them, imported."""
+        return {name: command for name in self.list_commands(None) if (command := verb_command(name)) is not None}
 
     @commands.setter
     def commands(self, value: object) -> None:
         """click's own start with none."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*self.commands]
+    def list_commands(self, ctx: click.Context | None) -> list[str]:
+        return [name for verbs in SECTIONS.values() for name in verbs]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return verb_command(cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if self.get_command(ctx, args[0]) is None:
-            hint = ELSEWHERE.get(args[0]) or names.hint(args[0], self.commands)
+            hint = ELSEWHERE.get(args[0]) or names.hint(args[0], self.list_commands(ctx))
             raise click.UsageError(" ".join(filter(None, [f"There is no verb 'compose {args[0]}'.", hint])), ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        width = max(map(len, self.commands))
-        for title, commands in _sections().items():
+        width = max(map(len, self.list_commands(ctx)))
+        for title, verbs in SECTIONS.items():
             with formatter.section(title):
-                formatter.write_dl([((command.name or "").ljust(width), command.help or "") for command in commands])
+                commands = {name: verb_command(name) for name in verbs}
+                formatter.write_dl(
+                    [(name.ljust(width), command.help or "") for name, command in commands.items() if command]
+                )
 
 
 @click.group(

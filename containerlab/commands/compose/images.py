@@ -14,11 +14,9 @@ import docker.errors
 
 from containerlab import __version__
 from containerlab.commands import formats
-from containerlab.commands.build import BuildOptions, build
 from containerlab.commands.compose.desk import Desk, pass_desk
 from containerlab.commands.parsing import refused_flag, verb
 from containerlab.commands.result import Column, Document, Lines, Result, Row, Table
-from containerlab.commands.transfers import pull
 from containerlab.compose import labels
 from containerlab.compose.model import Project, Service
 from containerlab.compose.payload import image_name
@@ -70,6 +68,8 @@ def _refuse(desk: Desk, image: str) -> str:
 
 
 def _pull(desk: Desk, service: Service, image: str, *, quiet: bool) -> None:
+    from containerlab.commands.transfers import pull
+
     try:
         pull(desk.context, image, platform=service.platform or None, quiet=quiet, aside=not desk.context.notebook)
     except docker.errors.NotFound:
@@ -83,6 +83,8 @@ def _build(
     desk: Desk, project: Project, service: Service, *, quiet: bool = False, no_cache: bool = False, pull: bool = False,
     arguments: Collection[str] = (), memory: int | None = None,
 ) -> str:  # fmt: skip
+    from containerlab.commands.build import BuildOptions, build
+
     plan = service.build
     if plan is None:
         raise UsageError(f"service {service.name} has nothing to build")

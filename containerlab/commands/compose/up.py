@@ -11,10 +11,8 @@ from typing import Any
 
 import click
 
-from containerlab.commands.compose.attached import stay
 from containerlab.commands.compose.desk import Desk, pass_desk
 from containerlab.commands.compose.images import ensure
-from containerlab.commands.compose.look import service_table
 from containerlab.commands.parsing import refused_flag, verb
 from containerlab.commands.result import Lines, Result
 from containerlab.compose.model import Project
@@ -105,6 +103,8 @@ class Upped(Result):
     """A project that is up: its services as a table, and in a notebook their graph."""
 
     def __init__(self, project: Project, ones: Sequence[Instance]) -> None:
+        from containerlab.commands.compose.look import service_table
+
         self.project, self.table = project, service_table(ones, empty="No container of this project.")
         self.ones = list(ones)
 
@@ -156,6 +156,8 @@ def up(desk: Desk, asked: Asked) -> Result:
     if not asked.remove_orphans:
         desk.tell_orphans(plan.orphans)
     if attached:
+        from containerlab.commands.compose.attached import stay
+
         return stay(desk, project, seen, plan, asked)
     deadline = time.monotonic() + asked.wait_timeout if asked.wait and asked.wait_timeout else None
     try:
