@@ -140,7 +140,7 @@ def network_remove_command(context: Context, force: bool, networks: tuple[str, .
 @click.option("--link-local-ip", "link_local", multiple=True, metavar="IP", hidden=True)
 @refused("--driver-opt", why=_LATER)
 @refused("--gw-priority", why=_LATER)
-@refused("--link", why="containers aren't linked here; on a network of one's own they have names")
+@click.option("--link", "links", multiple=True, metavar="NAME:ALIAS", help="A name of its own for another one there.")
 @click.argument("network")
 @click.argument("container")
 @pass_context
@@ -150,6 +150,7 @@ def network_connect_command(
     ip6: str | None,
     aliases: tuple[str, ...],
     link_local: tuple[str, ...],
+    links: tuple[str, ...],
     network: str,
     container: str,
 ) -> Result:
@@ -159,6 +160,7 @@ def network_connect_command(
         ipv4_address=ip,
         ipv6_address=ip6,
         aliases=list(aliases) or None,
+        links=[(name, alias or name) for name, _, alias in (text.partition(":") for text in links)] or None,
         link_local_ips=list(link_local) or None,
     )
     return Lines([])

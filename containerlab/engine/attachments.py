@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import errno
 import ipaddress
 import os
 import time
@@ -19,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from containerlab.engine.container import Container
+from containerlab.engine.container_links import check_links, hosts_lines, link_names, parse_link
 from containerlab.engine.models import ContainerConfig, HostConfig, NetworkingConfig
 from containerlab.engine.names import new_id
 from containerlab.engine.network_files import has_names, write_network_files
@@ -28,7 +28,16 @@ from containerlab.engine.network_views import container_names
 from containerlab.engine.network_worker import Use, Worker
 from containerlab.engine.options import network_mode
 from containerlab.engine.parts import Parts
-from containerlab.errors import Conflict, ContainerlabError, Forbidden, HostLacks, InvalidParameter, NoSuchNetwork
+from containerlab.engine.port_refusal import port_refused
+from containerlab.errors import (
+    Conflict,
+    ContainerlabError,
+    Forbidden,
+    HostLacks,
+    InvalidParameter,
+    NoSuchContainer,
+    NoSuchNetwork,
+)
 from containerlab.network.addresses import choose, derived_mac
 from containerlab.network.lab import Prepared
 from containerlab.network.model import Endpoint, Network, Port
@@ -99,6 +108,8 @@ class Attachments:
         self, config: ContainerConfig, host: HostConfig, networking: NetworkingConfig
     ) -> tuple[list[Endpoint], list[str]]:
         """A new container's ends and the warnings. Raises NoSuchNetwork, InvalidParameter, HostLacks."""
+        if host.links:
+            check_links(self._parts.registry, host)
         ends = endpoints(self.known, config, host, networking)
         wanted = wanted_ports(config, host, self._parts.settings.publish_ip)
         mode = network_mode(host)
@@ -131,7 +142,7 @@ class Attachments:
             ends = list(zip(networks, state.endpoints, strict=True))
             prepared = await self.run(lambda: self._worker.prepare(ends, names=names))
             self._prepared[container.id] = prepared
-            write_network_files(self.known, container, leads_out=self._worker.leads_out)
+            self._write_files(container)
             use = self._use(container)
             if use.served:
                 await self._serve(use, prepared, bound)
@@ -148,6 +159,10 @@ class Attachments:
                 raise ContainerlabError(f"failed to set up container networking: {error.strerror or error}") from error
             raise
 
+    def _write_files(self, container: Container) -> None:
+        lines = hosts_lines(self._parts.registry, container)
+        write_network_files(self.known, container, lines, leads_out=self._worker.leads_out)
+
     async def _serve(self, use: Use, prepared: Prepared | None, bound: list[Bound]) -> None:
         others = [other for other in self._uses() if other.container != use.container]
         sockets = prepared.sockets if prepared is not None else []
@@ -160,9 +175,19 @@ class Attachments:
         if prepared is not None:
             prepared.close()
             (container.folder / "netns").unlink(missing_ok=True)
+        if container.state.running:
+            self._relink(container)
         if container.state.running and self._use(container).served:
             work = self.run(self._worker.watch, container.id, container.state.pid)
             self._parts.background.spawn(work)
+
+    def _relink(self, container: Container) -> None:
+        """Its address may be another one than those have on record who link to it on the default network."""
+        for other in self._parts.registry:
+            links = other.record.host_config.links
+            if links and other.state.running and container.name in {parse_link(text)[0] for text in links}:
+                with contextlib.suppress(Conflict, NoSuchContainer):
+                    self._write_files(other)
 
     async def release(self, container: Container) -> None:
         """It has ended: names and ports go at once, links with its namespace; addresses are free after that."""
@@ -246,10 +271,10 @@ class Attachments:
         for subnet in network.subnets:
             prefix = ipaddress.ip_network(subnet.subnet).prefixlen
             if ":" in subnet.subnet:
-                end.address6, end.prefix6 = choose(subnet, end.asked_address6, taken), prefix
+                end.address6, end.prefix6 = choose(subnet, end.asked_address6, taken, network), prefix
                 end.gateway6 = "" if network.internal else subnet.gateway
             else:
-                end.address, end.prefix = choose(subnet, end.asked_address, taken), prefix
+                end.address, end.prefix = choose(subnet, end.asked_address, taken, network), prefix
                 end.gateway = "" if network.internal else subnet.gateway
         end.mac = end.asked_mac or derived_mac(end.address)
         end.id = new_id()
@@ -271,25 +296,12 @@ class Attachments:
         try:
             bound = await self.run(self._worker.bind, wanted)
         except OSError as error:
-            raise self._port_refused(container, error) from error
+            raise port_refused(self._parts.registry, container, error) from error
         state.ports = [
             Port(inside=each.wanted.inside, host_ip=each.wanted.host_ip, host_port=each.port, target=target)
             for each in bound
         ]
         return bound
-
-    def _port_refused(self, container: Container, error: OSError) -> ContainerlabError:
-        end = container.state.endpoints[0]
-        head = f"driver failed programming external connectivity on endpoint {container.name} ({end.id})"
-        where = str(error.filename)
-        if error.errno != errno.EADDRINUSE:
-            return ContainerlabError(f"{head}: Error starting userland proxy: listen {where}: bind: {error.strerror}")
-        number = int(where.rpartition(":")[2])
-        holder = next(
-            (other for other in self._parts.registry for port in other.state.ports if port.host_port == number), None
-        )
-        has_it = f"The container {holder.name} has it." if holder else "A program on this host has it."
-        return Conflict(f"{head}: Bind for {where} failed: port is already allocated", hint=has_it)
 
     def _use(self, container: Container) -> Use:
         state = container.state
@@ -303,13 +315,20 @@ class Attachments:
                 "title": title,
                 "names": container_names(container, end),
                 "addresses": [address for address in (end.address, end.address6) if address],
-                "links": {alias: name for name, _, alias in (link.lower().rpartition(":") for link in end.links)},
             }
             for end, title in named
         }
         asked = container.record.host_config.dns or [NAME_SERVER]
         outward = self._worker.leads_out and any(end.gateway for end in state.endpoints)
-        return Use(container.id, state.pid, bool(zones), zones, tuple(asked) if outward else (), tuple(state.ports))
+        return Use(
+            container.id,
+            state.pid,
+            bool(zones),
+            zones,
+            upstreams=tuple(asked) if outward else (),
+            links=link_names(self._parts.registry, state.endpoints),
+            ports=tuple(state.ports),
+        )
 
     def _uses(self) -> list[Use]:
         running = (self._use(container) for container in self._parts.registry if container.state.running)
@@ -334,7 +353,7 @@ class Attachments:
             sockets = await self.run(
                 lambda: self._worker.connect(state.pid, network, end, route=route, names=names),
             )
-            write_network_files(self.known, container, leads_out=self._worker.leads_out)
+            self._write_files(container)
             use = self._use(container)
             if use.has_names:
                 others = [other for other in self._uses() if other.container != container.id]
@@ -353,7 +372,7 @@ class Attachments:
         state.endpoints = [other for other in state.endpoints if other is not end]
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             await self.run(self._worker.disconnect, state.pid, end, list(state.endpoints))
-        write_network_files(self.known, container, leads_out=self._worker.leads_out)
+        self._write_files(container)
         if end.network != "bridge":
             await self.run(self._worker.rename, self._use(container), self._uses())
 

@@ -45,7 +45,8 @@ def check_joined(parts: Parts, config: ContainerConfig, host: HostConfig) -> Non
         ("port publishing", any(host.port_bindings) or host.publish_all_ports),
     ):
         if given:
-            raise InvalidParameter(f"conflicting options: {option} and the network mode")
+            kind = "container type network" if option == "port publishing" else "network"
+            raise InvalidParameter(f"conflicting options: {option} and the {kind} mode")
 
 
 def write_joined(parts: Parts, container: Container) -> None:

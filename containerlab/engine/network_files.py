@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from containerlab.engine.bundle import hosts_text, resolv_text
 from containerlab.engine.container import Container
@@ -21,8 +22,8 @@ def has_names(known: NetworkSet, container: Container) -> bool:
     return any(network is not None and network.names for network in networks)
 
 
-def write_network_files(known: NetworkSet, container: Container, *, leads_out: bool) -> None:
-    """In place, because a container that runs has the very files mounted."""
+def write_network_files(known: NetworkSet, container: Container, linked: Sequence[str], *, leads_out: bool) -> None:
+    """In place, because a container that runs has the very files mounted; ``linked`` are lines of /etc/hosts."""
     config, host = container.record.config, container.record.host_config
     names = config.hostname
     if config.domainname:
@@ -33,7 +34,7 @@ def write_network_files(known: NetworkSet, container: Container, *, leads_out: b
         for address in (end.address, end.address6)
         if address
     ]
-    _write(container, "hosts", hosts_text(host) + "".join(lines))
+    _write(container, "hosts", hosts_text(host) + "".join([*linked, *lines]))
     text = resolv_text(host)
     if has_names(known, container):
         kept = [line for line in text.splitlines() if line.split()[0] not in ("nameserver", "options")]

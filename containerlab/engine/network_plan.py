@@ -8,15 +8,20 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from containerlab.engine.container_links import parse_link
 from containerlab.engine.models import ContainerConfig, EndpointConfig, HostConfig, NetworkingConfig
 from containerlab.engine.network_set import NetworkSet
 from containerlab.engine.options import network_mode
-from containerlab.errors import InvalidParameter
+from containerlab.errors import Forbidden, InvalidParameter
 from containerlab.network import ports
 from containerlab.network.model import Endpoint, Network
 
 __all__ = ["endpoint", "endpoints", "wanted_ports"]
 
+_OWN = {
+    "host": "container cannot be disconnected from host network or connected to host network",
+    "none": "container cannot be connected to multiple networks with one of the networks in private (none) mode",
+}
 _MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 
 
@@ -29,7 +34,7 @@ def endpoints(
         "bridge" if name == "default" else name: settings or EndpointConfig()
         for name, settings in networking.endpoints_config.items()
     }
-    for name in asked:
+    for name in asked.keys() - {mode if mode.startswith("container:") else ""}:
         known.get(name)
     if mode in ("none", "host") or mode.startswith("container:"):
         for settings in asked.values():
@@ -49,7 +54,7 @@ def endpoints(
 def endpoint(network: Network, asked: EndpointConfig) -> Endpoint:
     """Raises InvalidParameter for what that network can't give."""
     if network.name in ("host", "none"):
-        raise InvalidParameter(f"a container joins the network {network.name} when it is created, and no other one")
+        raise Forbidden(_OWN[network.name])
     ipam = asked.ipam_config or {}
     address, address6 = str(ipam.get("IPv4Address") or asked.ip_address), str(ipam.get("IPv6Address") or "")
     if ipam.get("LinkLocalIPs"):
@@ -57,7 +62,7 @@ def endpoint(network: Network, asked: EndpointConfig) -> Endpoint:
     if not network.names:
         if asked.links:
             raise InvalidParameter(
-                "--link isn't carried out but on user networks.", hint="containerlab network create NAME"
+                "--link isn't carried out when joining the default network: say it when the container is created."
             )
         if address or address6:
             raise InvalidParameter("user specified IP address is supported on user defined networks only")
@@ -73,19 +78,11 @@ def endpoint(network: Network, asked: EndpointConfig) -> Endpoint:
         network_id=network.id,
         network=network.name,
         aliases=list(dict.fromkeys(asked.aliases)),
-        links=[_checked_link(link) for link in asked.links],
+        links=[":".join(parse_link(link)) for link in asked.links],
         asked_address=address,
         asked_address6=address6,
         asked_mac=_checked_mac(asked.mac_address),
     )
-
-
-def _checked_link(link: str) -> str:
-    """``CONTAINER:ALIAS``, the alias being the container's own name where none is said (docker/cli opts/opts.go)."""
-    name, _, alias = link.partition(":")
-    if not name or ":" in alias:
-        raise InvalidParameter(f"bad format for links: {link}")
-    return f"{name}:{alias or name}"
 
 
 def _check_empty(settings: EndpointConfig, mode: str) -> None:

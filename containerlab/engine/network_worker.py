@@ -41,6 +41,7 @@ class Use:
     has_names: bool = False
     zones: dict[str, Any] = field(default_factory=dict)
     upstreams: tuple[str, ...] = ()
+    links: dict[str, str] = field(default_factory=dict)
     ports: tuple[Port, ...] = ()
 
     @property
@@ -132,7 +133,8 @@ class Worker:
                 try:
                     bound.append(ports.bind(each))
                 except OSError as error:
-                    raise OSError(error.errno, error.strerror, f"{each.host_ip}:{each.first}") from None
+                    place = f"{each.host_ip}:{each.first}/{each.inside.rpartition('/')[2]}"
+                    raise OSError(error.errno, error.strerror, place) from None
         except OSError:
             for made in bound:
                 made.socket.close()
@@ -275,7 +277,7 @@ class Worker:
 
 
 def _tell_names(helper: Helper, use: Use, sockets: Sequence[socket.socket]) -> None:
-    said = {"container": use.container, "networks": use.zones, "upstreams": use.upstreams}
+    said = {"container": use.container, "networks": use.zones, "upstreams": use.upstreams, "links": use.links}
     helper.call("names", [each.fileno() for each in sockets], **said)
 
 

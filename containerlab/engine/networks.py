@@ -21,7 +21,7 @@ from containerlab.engine.network_plan import endpoint
 from containerlab.engine.network_set import PREDEFINED, driver_of
 from containerlab.engine.network_views import network_view
 from containerlab.engine.parts import Parts
-from containerlab.errors import Conflict, Forbidden, InvalidParameter, NoSuchNetwork
+from containerlab.errors import Conflict, Forbidden, InvalidParameter, NotFound
 from containerlab.network.addresses import free_subnet, parse_subnet
 from containerlab.network.model import Network, Subnet
 
@@ -221,7 +221,7 @@ def _check(asked: NetworkCreate) -> None:
     if asked.driver in ("host", "null"):
         raise Forbidden(f'only one instance of "{asked.driver}" network is allowed')
     if asked.driver not in ("", "default", "bridge"):
-        raise NoSuchNetwork(asked.driver, hint="The one network driver here is bridge.")
+        raise NotFound(f'plugin "{asked.driver}" not found', hint="The one network driver here is bridge.")
     refusals = {
         "--ingress": asked.ingress,
         "--config-only": asked.config_only,

@@ -98,10 +98,8 @@ def _check_network_settings(config: ContainerConfig, host: HostConfig) -> None:
             f"conflicting options: {kind} can't be used with links. This would result in undefined behavior"
         )
     # On a user network they are a note: what holds are the links of its endpoint, as in Docker.
-    if host.links and mode in ("", "default", "bridge", "none"):
-        raise InvalidParameter(
-            "--link isn't carried out but on user networks.", hint="containerlab network create NAME"
-        )
+    if host.links and mode == "none":
+        raise InvalidParameter("conflicting options: without a network nothing can be linked")
     if config.hostname and host.uts_mode == "host":
         raise InvalidParameter("conflicting options: hostname and the UTS mode")
 

@@ -21,6 +21,7 @@ from containerlab.engine.network_views import container_names
 from containerlab.engine.network_worker import Use, Worker
 from containerlab.engine.options import network_mode
 from containerlab.engine.parts import Parts
+from containerlab.engine.port_refusal import port_refused
 from containerlab.errors import ContainerlabError
 from containerlab.network.model import Endpoint, Network, Port
 from containerlab.network.ports import Bound, Wanted, split_port
@@ -59,6 +60,8 @@ class SharedAttachments(Attachments):
             return [], warnings
         if any(end.asked_address or end.asked_address6 or end.asked_mac for end in ends):
             warnings.append("--ip and --mac-address can't be had under proot: every container is at 127.0.0.1.")
+        if host.links or any(end.links for end in ends):
+            warnings.append("--link can't be had under proot: containers know each other by their names.")
         floor = _unprivileged_from()
         low = sorted({number for each in wanted if (number := split_port(each.inside)[0]) < floor})
         if low and os.geteuid() != 0:
@@ -105,7 +108,7 @@ class SharedAttachments(Attachments):
         except OSError as error:
             for made in bound:
                 made.socket.close()
-            raise self._port_refused(container, error) from error
+            raise port_refused(self._parts.registry, container, error) from error
         passed = [_port(each.wanted, each.port) for each in bound]
         there = [_port(each, each.first) for each in wanted if _is_same(each)]
         state.ports = passed + there

@@ -79,12 +79,11 @@ def test_an_endpoint_says_what_was_asked(known: NetworkSet) -> None:
         ("none", {"none": EndpointConfig(aliases=["db"])}, InvalidParameter, "network-scoped alias"),
         ("none", {"none": EndpointConfig(ip_address="1.2.3.4")}, InvalidParameter, "user specified IP"),
         ("host", {"host": EndpointConfig(mac_address="02:00:00:00:00:01")}, InvalidParameter, "mac-address"),
-        ("", {"bridge": EndpointConfig(links=["db"])}, InvalidParameter, "--link"),
         ("lab", {"lab": EndpointConfig(links=["db:a:b"])}, InvalidParameter, "bad format for links: db:a:b"),
         ("lab", {"lab": EndpointConfig(mac_address="nonsense")}, InvalidParameter, "invalid MAC"),
         ("lab", {"lab": EndpointConfig(ip_address="10.8.0.1")}, InvalidParameter, "does not belong"),
         ("plain", {"plain": EndpointConfig(ip_address="172.18.0.9")}, InvalidParameter, "user configured subnets"),
-        ("lab", {"host": None}, InvalidParameter, "joins the network host when it is created"),
+        ("lab", {"host": None}, Forbidden, "connected to host network"),
     ],
 )
 def test_what_can_t_be_had_is_refused(

@@ -58,7 +58,7 @@ HOST: dict[str, tuple[Any, str]] = {
     "group_add": (["audio"], "bundle"),
     "ipc_mode": ("host", "bundle"),
     "cgroup": ("container:x", "refused: Cgroup"),
-    "links": (["db"], "refused: --link"),
+    "links": (["db"], "container_links"),
     "oom_score_adj": (500, "bundle"),
     "pid_mode": ("host", "bundle"),
     "privileged": (True, "bundle"),

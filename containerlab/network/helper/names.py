@@ -14,9 +14,9 @@ from dnslib import AAAA, PTR, QTYPE, RCODE, RR, A, DNSError, DNSRecord
 __all__ = ["Elsewhere", "Zone", "Zones", "answer"]
 
 _TTL = 600
+_NO_LINKS: Mapping[str, str] = {}
 # What a client that says nothing takes in one datagram (RFC 1035, section 4.2.1).
 _DATAGRAM = 512
-_NO_LINKS: Mapping[str, str] = {}
 
 Zone = dict[str, tuple[list[str], list[str]]]
 """A container's end on a network: its container's id, with its names there and its addresses."""
@@ -31,10 +31,10 @@ class Elsewhere(Exception):
 def answer(
     request: bytes,
     zones: list[tuple[str, Zone]],
+    links: Mapping[str, str] = _NO_LINKS,
     *,
     datagram: bool,
     outward: bool = False,
-    links: Mapping[str, str] = _NO_LINKS,
 ) -> bytes | None:
     """The answer to one query; ``zones`` are (network's name, its ends) of the asker's networks, first asked first.
 

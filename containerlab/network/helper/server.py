@@ -134,7 +134,10 @@ class Server:
         elif operation == "drop":
             self._drop(request["container"])
         elif operation == "names":
-            self._set_names(request["container"], request["networks"], request.get("upstreams", []), fds)
+            self._set_names(request["container"], request["networks"], fds)
+            served = self._served[request["container"]]
+            served.upstreams, served.links = request.get("upstreams", []), request.get("links", {})
+            self._outward.meet(served.upstreams)
         elif operation == "ports":
             self._add_ports(request["container"], request["ports"], fds)
         elif operation == "watch":
@@ -143,17 +146,11 @@ class Server:
             raise ValueError(f"there is no operation {operation}")
         return {"ok": True}
 
-    def _set_names(self, name: str, networks: dict[str, Any], upstreams: list[str], fds: list[int]) -> None:
-        """``networks``: id → title, names, addresses, links; descriptors are the UDP and the TCP socket of port 53.
-
-        ``upstreams`` are the servers for what no network knows, none without a way out.
-        """
+    def _set_names(self, name: str, networks: dict[str, Any], fds: list[int]) -> None:
+        """``networks``: id → title, names, addresses; descriptors are the UDP and the TCP socket of port 53."""
         served = self._served.setdefault(name, _Served())
-        served.upstreams = upstreams
-        self._outward.meet(upstreams)
         self._forget_names(name)
         served.networks = list(networks)
-        served.links = {alias: name for end in networks.values() for alias, name in end.get("links", {}).items()}
         for network, end in networks.items():
             self._titles[network] = end["title"]
             self._zones.setdefault(network, {})[name] = (end["names"], end["addresses"])
@@ -212,6 +209,11 @@ class Server:
     def _zones_of(self, served: _Served) -> list[tuple[str, Zone]]:
         return [(self._titles[network], self._zones[network]) for network in served.networks]
 
+    def _answer(self, served: _Served, request: bytes, *, datagram: bool) -> bytes | None:
+        """Raises Elsewhere."""
+        zones, outward = self._zones_of(served), bool(served.upstreams)
+        return answer(request, zones, served.links, datagram=datagram, outward=outward)
+
     def _answer_datagram(self, served: _Served, datagrams: socket.socket) -> None:
         for _ in range(_QUERIES):
             try:
@@ -219,9 +221,7 @@ class Server:
             except OSError:
                 return
             try:
-                reply = answer(
-                    request, self._zones_of(served), datagram=True, outward=bool(served.upstreams), links=served.links
-                )
+                reply = self._answer(served, request, datagram=True)
             except Elsewhere:
                 self._spawn(served, self._answer_from_outside(served, datagrams, request, sender))
                 continue
@@ -264,10 +264,7 @@ class Server:
                         length = int.from_bytes(received[:2], "big")
                         request, received = received[2 : 2 + length], received[2 + length :]
                         try:
-                            known = self._zones_of(served)
-                            reply = answer(
-                                request, known, datagram=False, outward=bool(served.upstreams), links=served.links
-                            )
+                            reply = self._answer(served, request, datagram=False)
                         except Elsewhere:
                             reply = await self._outward.ask(request, served.upstreams, stream=True)
                         if reply is None:
