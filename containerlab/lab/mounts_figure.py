@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from containerlab.lab.draw import bare_axes, box, canvas, cut, ink, label, megabytes
+from containerlab.lab.draw import LETTER, bare_axes, box, canvas, cut, ink, label, megabytes
 from containerlab.lab.figure import Figure, Table
 from containerlab.lab.mounts import ORIGINS, Mount, Mounts, read_mounts
 from containerlab.lab.words import say
@@ -22,7 +22,8 @@ _HUES = {
     "tmpfs": "gold",
 }
 _ROW, _GAP = 0.56, 0.24
-_LEFT, _RIGHT, _WIDTH = 2.35, 7.85, 10.6
+_LEFT, _RIGHT, _WIDTH = 2.1, 7.6, 10.0
+_SMALL = 10.0
 
 
 def mounts(client: Any, name: str) -> Figure:
@@ -138,8 +139,8 @@ def _row(axes: Axes, mount: Mount, number: int, bottom: float) -> None:
     words = origin(mount)
     label(axes, _LEFT + 0.15, middle, words, size=10.5, ha="left", weight="bold")
     room = _RIGHT - _LEFT - 0.5 - 0.1 * len(words)
-    label(axes, _RIGHT - 0.15, middle, cut(_inside(mount), room, 9.5), size=9.5, ha="right")
-    label(axes, _RIGHT + 0.15, middle, lasts(mount), size=9.5, tone="soft", ha="left")
+    label(axes, _RIGHT - 0.15, middle, _inside(mount, room), size=_SMALL, ha="right")
+    label(axes, _RIGHT + 0.15, middle, lasts(mount), size=_SMALL, tone="soft", ha="left")
 
 
 def _beside(mount: Mount) -> str:
@@ -149,9 +150,13 @@ def _beside(mount: Mount) -> str:
     return words if words == short or len(mount.places) == 1 else f"{mount.places[0]} +{len(mount.places) - 1}"
 
 
-def _inside(mount: Mount) -> str:
+def _inside(mount: Mount, room: float) -> str:
+    """What fits into the box; of a layer's instruction as much as leaves room for its size."""
     told = what(mount)
-    return f"{told} ({say('read-only')})" if mount.read_only and mount.origin != "layer" else told
+    if mount.origin == "layer" and mount.name:
+        amount = megabytes(mount.size or 0)
+        told = f"{cut(_short(mount.name), room - LETTER * _SMALL * (len(amount) + 2), _SMALL)}, {amount}"
+    return cut(f"{told} ({say('read-only')})" if mount.read_only and mount.origin != "layer" else told, room, _SMALL)
 
 
 def _brace(axes: Axes, bottom: float, top: float) -> None:
