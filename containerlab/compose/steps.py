@@ -24,22 +24,21 @@ __all__ = [
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from containerlab.compose.model import Condition
 from containerlab.compose.observe import Instance
 
 
-@dataclass(frozen=True)
-class MakeNetwork:
+class MakeNetwork(msgspec.Struct, frozen=True):
     key: str
 
 
-@dataclass(frozen=True)
-class MakeVolume:
+class MakeVolume(msgspec.Struct, frozen=True):
     key: str
 
 
-@dataclass(frozen=True)
-class Create:
+class Create(msgspec.Struct, frozen=True):
     """A container that isn't there yet."""
 
     service: str
@@ -47,8 +46,7 @@ class Create:
     name: str
 
 
-@dataclass(frozen=True)
-class Recreate:
+class Recreate(msgspec.Struct, frozen=True):
     """The same container by a new configuration: made beside the old one, which then makes room for it."""
 
     service: str
@@ -59,30 +57,26 @@ class Recreate:
     timeout: int | None = None
 
 
-@dataclass(frozen=True)
-class Rename:
+class Rename(msgspec.Struct, frozen=True):
     """What a ``Recreate`` that was cut off has left: the new container, still under its passing name."""
 
     old: Instance
     name: str
 
 
-@dataclass(frozen=True)
-class Start:
+class Start(msgspec.Struct, frozen=True):
     service: str
     name: str
 
 
-@dataclass(frozen=True)
-class Restart:
+class Restart(msgspec.Struct, frozen=True):
     """Of one that runs: what it depends on was made anew."""
 
     old: Instance
     timeout: int | None = None
 
 
-@dataclass(frozen=True)
-class Await:
+class Await(msgspec.Struct, frozen=True):
     """All of a service's containers fulfil ``condition``. ``names`` are those that the plan knows."""
 
     service: str
@@ -93,31 +87,26 @@ class Await:
     or_ended: bool = False  # or to have ended well
 
 
-@dataclass(frozen=True)
-class Stop:
+class Stop(msgspec.Struct, frozen=True):
     old: Instance
     timeout: int | None = None
 
 
-@dataclass(frozen=True)
-class Remove:
+class Remove(msgspec.Struct, frozen=True):
     old: Instance
     volumes: bool = False
     force: bool = False
 
 
-@dataclass(frozen=True)
-class RemoveNetwork:
+class RemoveNetwork(msgspec.Struct, frozen=True):
     name: str
 
 
-@dataclass(frozen=True)
-class RemoveVolume:
+class RemoveVolume(msgspec.Struct, frozen=True):
     name: str
 
 
-@dataclass(frozen=True)
-class RemoveImage:
+class RemoveImage(msgspec.Struct, frozen=True):
     name: str
 
 
@@ -127,8 +116,7 @@ Deed = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """``needs`` are places of earlier steps in the plan."""
 
     deed: Deed

@@ -46,12 +46,11 @@ def ensure(
         chosen = policy or service.pull_policy
         found = _identifier(desk, image)
         if service.build is not None and not no_build and (build_all or found is None or chosen == "build"):
-            _build(desk, project, service, quiet=quiet)
-        elif (chosen == "always" and service.build is None) or (
-            found is None and service.build is None and chosen != "never"
-        ):
+            found = _build(desk, project, service, quiet=quiet)
+        elif service.build is None and (chosen == "always" or (found is None and chosen != "never")):
             _pull(desk, service, image, quiet=quiet)
-        done[image] = _identifier(desk, image) or _refuse(desk, image)
+            found = _identifier(desk, image)
+        done[image] = found or _refuse(desk, image)
     return done
 
 
