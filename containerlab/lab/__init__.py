@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from containerlab.client import connect
     from containerlab.lab.comparison import Comparison, compare
     from containerlab.lab.diagrams import layer_sharing, stacks
-    from containerlab.lab.exercises import Verdict, check
+    from containerlab.lab.exercises import Verdict, check, exercise
     from containerlab.lab.figure import Figure, Table
     from containerlab.lab.life_figure import life
     from containerlab.lab.namespaces import namespaces
@@ -36,6 +36,7 @@ __all__ = [
     "connect",
     "draw_stages",
     "draw_trace",
+    "exercise",
     "layer_sharing",
     "life",
     "namespaces",
@@ -51,7 +52,7 @@ _HOMES = {
     "connect": "containerlab.client",
     **dict.fromkeys(("Comparison", "compare"), "containerlab.lab.comparison"),
     **dict.fromkeys(("layer_sharing", "stacks"), "containerlab.lab.diagrams"),
-    **dict.fromkeys(("Verdict", "check"), "containerlab.lab.exercises"),
+    **dict.fromkeys(("Verdict", "check", "exercise"), "containerlab.lab.exercises"),
     **dict.fromkeys(("Figure", "Table"), "containerlab.lab.figure"),
     **dict.fromkeys(("Sharing", "read_sharing"), "containerlab.lab.sharing"),
     "namespaces": "containerlab.lab.namespaces",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from containerlab.errors import UsageError
 from containerlab.lab import exercises, words
+from containerlab.lab.exercises import lesson_11
 from containerlab.lab.progress import Progress
 from tests.waiting import eventually
 
@@ -66,6 +69,15 @@ def _tools(client: docker.DockerClient, size: int, *, report_last: bool) -> None
     build(client, "tools:1", TOOLS.format(size if report_last else 8_000_000))
     build(client, "report:1", REPORT)
     build(client, "tools:1", TOOLS.format(size))
+
+
+def _scratch(seconds: str, *left_out: str) -> None:
+    """The solution of lesson 11 without some of its lines."""
+    lines = lesson_11._SOLUTION.splitlines()
+    kept = [line for line in lines if not any(words in line for words in left_out)]
+    assert len(lines) - len(kept) >= len(left_out)
+    subprocess.run([sys.executable, "-c", "\n".join(kept), "bare", "sleep", seconds], check=True)
+    assert eventually(lambda: lesson_11._find(seconds))
 
 
 def _ended(client: docker.DockerClient, name: str) -> None:
@@ -182,6 +194,10 @@ WRONG: list[tuple[str, str, Way]] = [
     ("09.3", "no tmpfs at /secret", lambda client: run(client, "vault", volumes=["/secret"])),
     ("09.3", "without a bound", lambda client: run(client, "vault", tmpfs={"/secret": ""})),
     ("09.3", "too large", lambda client: run(client, "vault", tmpfs={"/secret": "size=2m"})),
+    ("11.1", "shared namespaces", lambda client: subprocess.Popen(["sleep", "611"])),
+    ("11.1", "the host's root", lambda client: _scratch("611", "pivot_root", "umount2", "chdir")),
+    ("11.2", "rights may come back", lambda client: _scratch("612", "NO_NEW_PRIVS")),
+    ("11.2", "capabilities left", lambda client: _scratch("612", "capset")),
     (
         "06.3",
         "made from an id",
