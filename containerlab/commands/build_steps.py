@@ -15,6 +15,7 @@ from containerlab.commands.build_lint import LintFinding, lint_text, read_findin
 _STEP = re.compile(r"^Step (\d+)/(\d+) : (.*)$", re.DOTALL)
 _CACHED = re.compile(r"^ ---> Using cache\s*$")
 _PLUMBING = re.compile(r"^( ---> |Removing intermediate container |Successfully (built|tagged) )")
+_WARNING = "[Warning] "
 _KEPT = 256 * 1024
 
 
@@ -65,7 +66,8 @@ class BuildLog:
     """A build so far, fed with the stream's messages.
 
     ``error`` is a failure's text, ``image`` the id at the end; ``own`` says that the engine tells its steps itself;
-    ``findings`` are what it says of the Dockerfile, ``stages`` its stages as a graph (docs/interfaces.md).
+    ``findings`` are what it says of the Dockerfile, ``stages`` its stages as a graph (docs/interfaces.md),
+    ``notices`` what it warns of before the first step.
     """
 
     steps: list[Step] = field(default_factory=list)
@@ -76,6 +78,7 @@ class BuildLog:
     own: bool = False
     findings: list[LintFinding] = field(default_factory=list)
     stages: list[dict[str, Any]] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
     _text: list[str] = field(default_factory=list)
 
     def feed(self, message: dict[str, Any]) -> None:
@@ -139,6 +142,9 @@ class BuildLog:
         if head and self._is_head(int(head.group(1)), int(head.group(2))):
             if not self.own:
                 self._begin(Step(int(head.group(1)), int(head.group(2)), head.group(3)))
+        elif not self.steps and text.startswith(_WARNING):
+            self.notices.append(text.strip())
+            self._text.append(text)
         elif self.steps and _CACHED.match(text):
             self.steps[-1].cached = True
         elif self.steps and not _PLUMBING.match(text) and text.strip("\n"):

@@ -70,7 +70,9 @@ class Progress:
 def bundle(log: BuildLog) -> dict[str, Any]:
     """The build so far as a mime bundle."""
     lines = [f"Step {step.number}/{step.total}: {step.instruction}{_tail(step)}" for step in log.steps]
-    body = "".join(_block(step) for step in log.steps)
+    lines[:0] = log.notices
+    body = "".join(f'<p class="cl-mute">{html.escape(notice)}</p>' for notice in log.notices)
+    body += "".join(_block(step) for step in log.steps)
     if log.ended and log.findings:
         lines.append(lint_text(log.findings))
         body += lint_block(log.findings)

@@ -110,3 +110,39 @@ def test_a_build_says_what_could_be_better_on_stdout(store: Store, folder: Path)
     done = run(store, "build", folder)
     assert b"(LegacyKeyValueFormat)" in done.stdout and (done.returncode, done.stderr) == (0, b"")
     assert ok(run(store, "build", "-q", folder)).count("\n") == 1
+
+
+def test_every_name_the_network_and_a_cache_source_are_taken(store: Store, folder: Path) -> None:
+    (folder / "Dockerfile").write_text("FROM lab/busybox\nRUN ls /sys/class/net | wc -l > /n; cat /n\n")
+    names = ("-t", "named:1", "-t", "named:2", "-t", "127.0.0.1:5000/named")
+    options = (*names, "--network", "none", "--cache-from", "elsewhere:1", "--no-cache")
+    said = ok(run(store, "build", *options, "--iidfile", folder.parent / "iid", folder))
+    assert "\n1\n" in said and "--cache-from=elsewhere:1: steps are reused that this store itself has built" in said
+    identity = (folder.parent / "iid").read_text()
+    for name in ("named:1", "named:2", "127.0.0.1:5000/named:latest"):
+        assert ok(run(store, "inspect", "--format", "{{.Id}}", name)).strip() == identity
+    assert b"container:x" in run(store, "build", "--network", "container:x", folder).stderr
+
+
+def test_a_rebuild_in_a_terminal_says_why(store: Store, folder: Path) -> None:
+    (folder / "f").write_text("one")
+    (folder / "Dockerfile").write_text(f"FROM lab/busybox\nARG V=1\nCOPY f /f\nRUN echo $V {folder} > /v\n")
+    ok(run(store, "build", "-t", "why:1", folder))
+    (folder / "f").write_text("two!")
+    said = ok(run(store, "build", "-t", "why:1", folder))
+    assert "Step 3/4: COPY f /f\n  not cached: f changed\n" in said
+    assert "  not cached: the step above\n" in said
+    again = ok(run(store, "build", "-t", "why:2", "--build-arg", "V=2", folder))
+    assert again.count("CACHED") == 2 and "  not cached: ARG V: 1 → 2\n" in again
+
+
+def test_builder_prune_forgets_the_cache_and_the_next_build_says_so(store: Store, folder: Path) -> None:
+    (folder / "Dockerfile").write_text(
+        f"FROM lab/busybox AS one\nRUN head -c 300000 /dev/zero > /big; echo {folder} > /id\n"
+        "FROM lab/busybox\nCOPY --from=one /id /id\n"
+    )
+    ok(run(store, "build", "-t", "pruned:1", folder))
+    assert ok(run(store, "build", "-t", "pruned:1", folder)).count("CACHED") == 2
+    assert "Total" in ok(run(store, "builder", "prune", "-f"))
+    said = ok(run(store, "build", "-t", "pruned:1", folder))
+    assert said.count("CACHED") == 1 and "  not cached: its layer is no longer kept\n" in said
