@@ -18,13 +18,14 @@ pytestmark = [pytest.mark.root, pytest.mark.slow]
 _PACKAGES = "tcc,libc6-dev,make,perl-base,passwd"
 
 PROJECTS = {
-    "Go-like: compiled in one stage, one static binary on nothing": Project(
+    "compiled in one stage, the binary and its libraries on nothing": Project(
         "FROM debian:test AS build\nWORKDIR /src\nCOPY Makefile main.c ./\n"
-        "RUN --mount=type=cache,target=/root/.cache make && mkdir /out && mv tool /out/\n"
-        'FROM scratch\nCOPY --from=build /out/tool /tool\nUSER 65534\nENTRYPOINT ["/tool"]\nCMD ["nobody"]\n',
+        "RUN --mount=type=cache,target=/root/.cache make && mkdir /out && mv tool /out/ \\\n"
+        " && ldd /out/tool | grep -o '/[^ ]*' | xargs -I '{}' cp -L --parents '{}' /out\n"
+        'FROM scratch\nCOPY --from=build /out /\nUSER 65534\nENTRYPOINT ["/tool"]\nCMD ["nobody"]\n',
         "the class\n",
         {
-            "Makefile": "tool: main.c\n\ttcc -static -o $@ $<\n",
+            "Makefile": "tool: main.c\n\ttcc -o $@ $<\n",
             "main.c": '#include <stdio.h>\nint main(int n, char **a) { puts(a[1]); return n - 2; }\n',
         },
         ["the class"],
@@ -72,8 +73,7 @@ def client(tmp_path_factory: pytest.TempPathFactory, debian: Path) -> Iterator[d
     try:
         store.start()
         opened = docker.DockerClient(base_url=store.host, version="1.43", timeout=300)
-        with debian.open("rb") as archive:
-            opened.api.import_image_from_stream(archive, repository="debian", tag="test")
+        opened.api.import_image_from_file(str(debian), repository="debian", tag="test")
         yield opened
         opened.close()
     finally:
