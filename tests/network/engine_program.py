@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,6 +50,12 @@ def scenario(folder: Path) -> dict[str, object]:
         found["none"] = run(ASK, network_mode="none")
         for network in ("", "--network=none"):
             found[f"RUN {network}"] = build(client, network)
+        serve = "mkdir /w; echo hello > /w/index.html; exec httpd -f -p 80 -h /w"
+        web = client.containers.run(
+            IMAGE, ["sh", "-c", serve], detach=True, name="web", network="lab", ports={"80/tcp": None}
+        )
+        web.reload()
+        port = int(web.ports["80/tcp"][0]["HostPort"])
         box = client.containers.run(IMAGE, ["sh", "-c", f"while :; do {ASK}; sleep 0.1; done"], detach=True)
         log = store.folder / "containers" / box.id / f"{box.id}-json.log"
         wait_for(lambda: log.exists() and log.stat().st_size > 0)
@@ -56,7 +63,10 @@ def scenario(folder: Path) -> dict[str, object]:
         before = log.stat().st_size
         wait_for(lambda: log.stat().st_size > before)
         slirps = ways_out()
+        found["a port while no engine runs"] = fetch(port)
         store.start()
+        found["a port after a restart"] = fetch(port)
+        found["a name after a restart"] = run("wget -qO- http://web/", network="lab")
         found["after a restart"] = run(ASK, network="lab")
         found["the same"] = ways_out() == slirps and len(slirps) == 1
         client.close()
@@ -73,6 +83,11 @@ def build(client: docker.DockerClient, network: str) -> str:
     except docker.errors.BuildError as error:
         return str(error).rpartition(": ")[2]
     return str(client.containers.run(image.id, ["cat", "/got"], remove=True).decode().strip())
+
+
+def fetch(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=SECONDS) as answer:
+        return str(answer.read().decode().strip())
 
 
 def ways_out() -> list[int]:

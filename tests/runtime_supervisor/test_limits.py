@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import containerlab
-from containerlab.runtime.client import SupervisorClient
+from containerlab.runtime.client import SupervisorClient, SupervisorError
 
 if TYPE_CHECKING:
     from conftest import Lab
@@ -81,5 +82,32 @@ def test_out_of_descriptors_a_start_fails_a_client_waits_and_all_goes_on_afterwa
             second.close()
             await client.call("start", container=refused)
             assert (await client.exit(refused))["exit_code"] == 0
+
+    asyncio.run(body())
+
+
+@pytest.mark.root
+def test_a_descriptor_is_held_until_another_takes_its_name(lab: Lab) -> None:
+    async def body() -> None:
+        async with lab.client() as client:
+            first, second = os.pipe(), os.pipe()
+            try:
+                for _, writer in (first, second):
+                    await client.call("hold", (writer,), name="way-out")
+                    os.close(writer)
+                assert await asyncio.to_thread(os.read, first[0], 1) == b""
+                os.set_blocking(second[0], False)
+                with pytest.raises(BlockingIOError):
+                    os.read(second[0], 1)
+                for wrong in ((), (first[0], second[0])):
+                    with pytest.raises(SupervisorError, match="hold takes one descriptor"):
+                        await client.call("hold", wrong, name="other")
+                for number in range(15):
+                    await client.call("hold", (first[0],), name=str(number))
+                with pytest.raises(SupervisorError, match="held already"):
+                    await client.call("hold", (first[0],), name="one too many")
+            finally:
+                os.close(first[0])
+                os.close(second[0])
 
     asyncio.run(body())
