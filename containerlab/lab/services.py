@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch
@@ -71,9 +71,9 @@ def services_graph(project: str, nodes: Sequence[ServiceNode]) -> Figure:
         tips=tips,
         data={
             "project": project,
-            "services": [node.__dict__ for node in nodes],
-            "networks": networks,
-            "volumes": volumes,
+            "services": [asdict(node) for node in nodes],
+            "networks": names[0],
+            "volumes": names[1],
         },
     )
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import docker
 import pytest
@@ -150,3 +151,28 @@ def test_a_long_run_says_how_to_interrupt_it(shell: TestingShell, monkeypatch: p
     monkeypatch.setattr(attached, "LONG_AFTER", 0.5)
     shown = shell.shown(f"%container run --rm --network none {IMAGE} sleep 2")
     assert shown.stdout.count("interrupt the kernel") == 1 and "-d" in shown.stdout and shown.stderr == ""
+
+
+def test_a_project_on_its_way_up_is_stopped(
+    shell: TestingShell, host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "interrupted").mkdir()
+    monkeypatch.chdir(tmp_path / "interrupted")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    client = docker.DockerClient(base_url=host)
+    chosen = {"label": "com.docker.compose.project=interrupted"}
+
+    def runs() -> bool:
+        return bool(client.api.containers(filters=chosen))
+
+    never = (
+        "services: {db: {image: lab/busybox, init: true, command: sleep 1000, network_mode: none, "
+        "healthcheck: {test: [CMD, 'false'], retries: 1000}}}"
+    )
+    try:
+        with interrupts_when(runs), pytest.raises(Interrupted, match="has been stopped"):
+            shell.cell(f"%%compose up\n{never}\n")
+        assert client.api.containers(all=True, filters=chosen) and not runs()
+    finally:
+        shell.cell("%compose down -t 0")
+        client.close()
