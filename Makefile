@@ -7,7 +7,7 @@ TEST_STAMP := $(VENV)/.set-up-test
 LAB_LINK := $(VENV)/etc/jupyter/jupyter_server_config.d/containerlab.json
 WORKERS ?= 2
 
-.PHONY: demo test test-all test-clients lab bench lint setup setup-test trust clean
+.PHONY: demo test test-all test-clients test-clients-docker lab bench lint setup setup-test trust clean
 
 setup: $(STAMP) $(LAB_LINK)
 setup-test: $(TEST_STAMP) $(LAB_LINK)
@@ -39,6 +39,10 @@ test-all: setup-test lint
 test-clients: setup-test
 	$(BIN)/python -m pytest tests/clients tests/build/test_build_against_docker.py tests/build/test_build_against_buildkit.py \
 	    -n $(WORKERS) --dist loadfile
+
+# And against a dockerd of the tests' own, with a bridge, in a network namespace of its own: as root, some ten minutes.
+test-clients-docker: setup-test
+	$(BIN)/python -m tests.real_docker tests/clients -m 'not slow'
 
 lint: setup-test
 	$(BIN)/ruff check .

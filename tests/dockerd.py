@@ -17,15 +17,20 @@ _LIMIT_S = 30
 
 
 @contextlib.contextmanager
-def running_dockerd() -> Iterator[str]:
-    """The address of a daemon without a bridge, ended and swept away with the block; a skip where none starts."""
+def running_dockerd(*, bridge: bool = False) -> Iterator[str]:
+    """The address of a daemon, ended and swept away with the block; a skip where none starts.
+
+    With ``bridge`` it makes docker0 and firewall rules: only in a network namespace of the caller's own.
+    """
     if shutil.which("dockerd") is None or shutil.which("docker") is None:
         pytest.skip("dockerd or docker isn't installed")
     # On a short path: a socket's has 108 bytes.
     folder = Path(tempfile.mkdtemp(prefix="cl-dockerd-", dir="/tmp"))
     address = f"unix://{folder}/docker.sock"
     places = ["--data-root", folder / "data", "--exec-root", folder / "exec", "-p", folder / "pid", "-H", address]
-    options = ["--bridge=none", "--iptables=false", "--ip6tables=false", "--cgroup-parent", f"/{folder.name}"]
+    options = ["--cgroup-parent", f"/{folder.name}"]
+    if not bridge:
+        options += ["--bridge=none", "--iptables=false", "--ip6tables=false"]
     with open(folder / "log", "wb") as log:
         daemon = subprocess.Popen(["dockerd", *places, *options], stdout=log, stderr=log)
     try:

@@ -1,6 +1,7 @@
 """The engine that real clients drive: ours, or the one that ``DOCKER_HOST`` names, to prove a case on a real Docker.
 
-A real Docker needs the image first: a busybox root file system, imported as ``lab/busybox``.
+A real Docker needs the images first; ``make test-clients-docker`` starts one that has them (``tests/real_docker.py``).
+What holds for this engine alone is marked ``ours``, with the reason.
 """
 
 from __future__ import annotations
