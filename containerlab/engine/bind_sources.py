@@ -61,6 +61,11 @@ def _open_bind(point: MountPoint) -> int:
         if point.propagation in _SHARED | _SLAVE:
             _check_propagation(point)
         return host_mounts.copy(point.source, recursive=point.recursive)
+    except FileNotFoundError as error:
+        # What ``create`` looked at is looked at again (moby daemon/start.go).
+        raise InvalidParameter(
+            f'invalid mount config for type "bind": bind source path does not exist: {point.source}'
+        ) from error
     except OSError as error:
         raise bind_failed(error, point.source, point.destination) from error
 

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from containerlab.engine.container import Container
+from containerlab.rung import copies_roots
 from containerlab.runtime.identity import starttime
 from containerlab.runtime.mountinfo import Mounted, mounts_of
 
@@ -25,9 +26,9 @@ def mount_table(container: Container) -> dict[str, Any]:
 
 
 def _live(container: Container) -> list[Mounted] | None:
-    """None unless its process runs, as a container: a machine mounts inside, where nobody looks."""
+    """None unless its process runs, in a mount namespace of its own: a machine mounts inside, where nobody looks."""
     state = container.state
-    if not state.running or container.record.backend == "vm":
+    if not state.running or container.record.backend == "vm" or copies_roots():
         return None
     try:
         mounted = mounts_of(state.pid)

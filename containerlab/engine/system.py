@@ -153,13 +153,14 @@ class System:
         """What database, files and processes disagree about, a sentence each."""
         from containerlab.engine.check import check
 
-        return await check(self._parts)
+        return await check(self._parts) + await asyncio.to_thread(self._volumes.problems)
 
     async def repair(self) -> list[str]:
         """Mend what can be mended; what was done, a sentence each."""
         from containerlab.engine.check import repair
 
-        return await repair(self._parts)
+        await self._volumes.mounts.reconcile()
+        return await repair(self._parts) + await asyncio.to_thread(self._volumes.repair)
 
     async def disk_usage(self, kinds: frozenset[str] = DISK_KINDS) -> dict[str, Any]:
         """The body of ``GET /system/df``, of the asked ``kinds`` alone."""

@@ -71,6 +71,11 @@ class VolumeMounts:
             self._settling = True
             await self._settle(tuple(self._mounted))
 
+    def mounted_now(self) -> list[str]:
+        """The volumes that the kernel says are mounted, but for those in use at this moment."""
+        found = {Path(point).parent.name for point in mounts_below(str(self._folder))}
+        return sorted(name for name in found if not self._held[name])
+
     def drop(self, name: str) -> None:
         """Whatever is mounted at a volume that is to be removed: its files aren't the volume's to delete."""
         self._mounted.discard(name)

@@ -188,6 +188,20 @@ class Volumes:
             views.append({**self._view(volume), "UsageData": usage})
         return views
 
+    def problems(self) -> builtins.list[str]:
+        """What files and mounts don't agree with, a sentence each; for a thread."""
+        missing = [f"volume {name}: its folder is missing" for name in self._known if not self.data(name).is_dir()]
+        idle = [name for name in self.mounts.mounted_now() if not self._running(name)]
+        return missing + [f"volume {name}: it is mounted, and no container that runs uses it" for name in idle]
+
+    def repair(self) -> builtins.list[str]:
+        """Bring both to one truth; what was done, a sentence each. For a thread."""
+        done = []
+        for name in [name for name in self._known if not self.data(name).is_dir()]:
+            self.data(name).mkdir(mode=0o755, parents=True)
+            done.append(f"made the folder of the volume {name} anew: what it held is lost")
+        return done
+
     def _make(self, volume: Volume) -> Volume:
         self.data(volume.name).mkdir(mode=0o755, parents=True, exist_ok=True)
         self._table.insert(volume)

@@ -127,3 +127,20 @@ def test_a_bound_folder_s_files_are_never_removed_with_the_volume(store: Store, 
         client.api.remove_volume(volume.name)
     assert (device / "file").read_text() == "mine"
     assert not list((store.folder / "volumes").iterdir())
+
+
+def test_a_volume_whose_folder_is_gone_is_found_and_made_whole_as_far_as_it_can_be(store: Store) -> None:
+    with connected(store) as client:
+        volume = client.volumes.create("hollow")
+        Path(volume.attrs["Mountpoint"]).rmdir()
+
+        def asked(method: str) -> dict[str, list[str]]:
+            answer = client.api.request(method, f"{client.api.base_url}/containerlab/check")
+            found: dict[str, list[str]] = answer.json()
+            return found
+
+        assert asked("GET")["problems"] == ["volume hollow: its folder is missing"]
+        mended = asked("POST")
+        assert mended["repaired"] == ["made the folder of the volume hollow anew: what it held is lost"]
+        assert mended["problems"] == []
+        assert shell(client, "echo new > /x/file; cat /x/file", mounts=[of_volume("hollow")]) == "new"
