@@ -23,6 +23,7 @@ from containerlab.build.context import Context
 from containerlab.build.digests import ContentDigests, FileDigests
 from containerlab.build.dockerfile import Dockerfile, Instruction, parse
 from containerlab.build.graph import Graph, Node, described
+from containerlab.build.inline_cache import ARGUMENT, BorrowedCache, wants_inline_cache
 from containerlab.build.last_builds import LastBuild, LastBuilds
 from containerlab.build.lint import Finding, image_variables, lint, refuse_errors, told
 from containerlab.build.messages import Emit, Messages
@@ -172,6 +173,7 @@ class _Build:
             epoch=_epoch(options, self._global_args),
             last=last,
             removals=Removals(),
+            borrowed=BorrowedCache(options.cache_from, self._image, self.messages.line),
             image=self._image,
             origin=self._origin,
             base=self._base,
@@ -190,7 +192,7 @@ class _Build:
                     await self._shop.removals.finish()
         finally:
             self._builder.images.layers.unpin(self._id)
-        unused = sorted(set(self._options.build_args) - self._consumed() - {_EPOCH})
+        unused = sorted(set(self._options.build_args) - self._consumed() - {_EPOCH, ARGUMENT})
         self.messages.built(image.id, [tag.familiar() for tag in tags], unused)
         return image
 
@@ -201,9 +203,6 @@ class _Build:
         if "skip=all" not in self._dockerfile.directives.check.replace(" ", ""):
             for notice in self._dockerfile.notices:
                 self.messages.line(f"[Warning] {self._dockerfile.file}:{notice.place.line}: {notice.message}")
-        for name in self._options.cache_from:
-            # A history that somebody else's image tells proves nothing (CVE-2024-24557).
-            self.messages.line(f"[Warning] --cache-from={name}: steps are reused that this store itself has built")
 
     # -- before the first FROM ----------------------------------------------------------------------------
 
@@ -312,6 +311,8 @@ class _Build:
 
     def _register(self, state: StageState, tags: list[Reference]) -> Image:
         images = self._builder.images
+        if wants_inline_cache(self._options.build_args):
+            state.image.cache = state.steps
         image: Image | None = None
         with contextlib.suppress(NoSuchImage):
             image = images.get(state.digest())

@@ -18,6 +18,7 @@ from containerlab.build.dockerfile import Dockerfile, Instruction
 from containerlab.build.dockerfile.instructions import Run
 from containerlab.build.graph import Node, names_of
 from containerlab.build.ingredients import Ingredients, remembered, text_of
+from containerlab.build.inline_cache import BorrowedCache
 from containerlab.build.last_builds import LastBuild
 from containerlab.build.messages import Messages, short_id
 from containerlab.build.options import BuildOptions
@@ -55,6 +56,7 @@ class Shop:
     epoch: int | None
     last: LastBuild
     removals: Removals
+    borrowed: BorrowedCache
     image: Callable[[str], Awaitable[Image | None]]
     origin: Callable[[Instruction, str, int], Awaitable[tuple[LayerOrigin, Node | None]]]
     base: Callable[[Node], Awaitable[StageState | None]]
@@ -93,6 +95,7 @@ class StageRun:
                 build_args=shop.options.build_args,
                 global_args=shop.global_args,
                 args=parent.args if parent is not None else None,
+                steps=parent.steps if parent is not None else (),
             )
             self._keep(state.chain_id)
             texts = [text_of(each) for each in node.stage.instructions]
@@ -148,7 +151,7 @@ class StageRun:
         """Execute a step or take it from the cache, and go on to the state after it."""
         layers, parent = self._shop.builder.images.layers, state.content()
         key = cache_key(parent, str(self._shop.epoch), keyword, *step.key)
-        record = None if self._shop.options.no_cache else self._found(key)
+        record = None if self._shop.options.no_cache else await self._found(key, state.chain_id)
         made_of = self._ingredients(state, step, text, parent)
         if record is not None:
             outcome.cached = True
@@ -159,7 +162,7 @@ class StageRun:
         self._shop.last.add(self._node.label, made_of)
         if step.configure is not None:
             step.configure()
-        state.advance(created=record.created, created_by=step.created_by, layer=record.layer)
+        state.advance(key=key, created=record.created, created_by=step.created_by, layer=record.layer)
         outcome.layer = record.chain_id
         outcome.size = layers.get(record.layer[0]).size if record.layer is not None else 0
         self._messages.line(f" ---> {short_id(state.digest())}")
@@ -193,9 +196,9 @@ class StageRun:
         self._shop.builder.cache.put(key, record)
         return record
 
-    def _found(self, key: str) -> Record | None:
+    async def _found(self, key: str, below: str | None) -> Record | None:
         """The cache's record, its layer kept; None also where a prune was faster."""
-        record = self._shop.builder.cache.find(key)
+        record = self._shop.builder.cache.find(key) or await self._shop.borrowed.find(key, below)
         try:
             self._keep(record.chain_id if record is not None else None)
         except NotFound:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -12,7 +12,7 @@ from containerlab.build.dockerfile.words import WordError, expand, expand_words
 from containerlab.build.options import PREDEFINED_ARGS
 from containerlab.errors import InvalidParameter
 from containerlab.images import ContainerConfig, History, ImageConfig
-from containerlab.images.config import encode
+from containerlab.images.config import CachedStep, encode
 from containerlab.images.limits import CONFIG_BYTES
 
 __all__ = ["DEFAULT_SHELL", "StageState"]
@@ -32,13 +32,17 @@ class StageState:
         build_args: Mapping[str, str | None],
         global_args: Mapping[str, str],
         args: Mapping[str, str | None] | None = None,
+        steps: Sequence[CachedStep] = (),
     ) -> None:
         self.image = msgspec.structs.replace(
             image,
             config=msgspec.structs.replace(image.config),
             rootfs=msgspec.structs.replace(image.rootfs, diff_ids=list(image.rootfs.diff_ids)),
             history=list(image.history),
+            cache=[],
         )
+        self.steps = list(steps)
+        """The steps so far, as an inline cache tells them; those of the stage that this one starts from are first."""
         self.chain_id = chain_id
         self.escape = escape
         # An ARG of the stage that this one starts from is its own too.
@@ -130,11 +134,12 @@ class StageState:
 
     # -- going on ----------------------------------------------------------------------------------------
 
-    def advance(self, *, created: str, created_by: str, layer: tuple[str, str] | None) -> None:
-        """One instruction is done; ``layer`` is the (chain ID, diff ID) that it added."""
+    def advance(self, *, key: str, created: str, created_by: str, layer: tuple[str, str] | None) -> None:
+        """One instruction is done; ``layer`` is the (chain ID, diff ID) that it added, ``key`` its key in the cache."""
         history = History(created=created, created_by=created_by, author=self.image.author, empty_layer=layer is None)
         self.image.history.append(history)
         self.image.created = created
         if layer is not None:
             self.chain_id, diff_id = layer
             self.image.rootfs.diff_ids.append(diff_id)
+        self.steps.append(CachedStep(key, created, len(self.image.rootfs.diff_ids), layer is not None))

@@ -61,7 +61,12 @@ def build_options(command: _Command) -> _Command:
             "--progress", type=click.Choice(["auto", "plain", "quiet"]), default="auto", help="Lines of text, or none."
         ),
         _one("--check", is_flag=True, help="Build nothing; say what could be better in the Dockerfile."),
-        _one("--cache-from", multiple=True),
+        _one(
+            "--cache-from",
+            multiple=True,
+            metavar="IMAGE",
+            help="Take over what the steps of this image made (built with --build-arg BUILDKIT_INLINE_CACHE=1).",
+        ),
         *(_one(name) for name in ("--cgroup-parent", "--isolation")),
         _one("--security-opt", multiple=True),
         _one("--squash", is_flag=True),

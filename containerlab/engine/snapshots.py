@@ -106,7 +106,7 @@ class Snapshots:
             shell=own.shell if merged.shell is None else merged.shell,
             on_build=own.on_build if merged.on_build is None else merged.on_build,
         )
-        made = msgspec.structs.replace(base.config, config=_as_images(merged), author=author)
+        made = msgspec.structs.replace(base.config, config=_as_images(merged), author=author, cache=[])
         async with self._held_still(container, pause):
             image = await asyncio.to_thread(self._commit, container, made, comment, name)
         shown = name.familiar() if name else ""

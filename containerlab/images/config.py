@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -17,6 +17,7 @@ from containerlab.errors import BadArchive
 from containerlab.images.limits import CONFIG_BYTES, MANIFEST_BYTES
 
 __all__ = [
+    "CachedStep",
     "ContainerConfig",
     "Descriptor",
     "HealthConfig",
@@ -86,8 +87,23 @@ class History(msgspec.Struct, omit_defaults=True):
     empty_layer: bool = False
 
 
+class CachedStep(msgspec.Struct, omit_defaults=True):
+    """A build step as ``--cache-from`` reads it: its key in the cache, when it ran (RFC 3339), and what came of it.
+
+    ``layers`` counts the image's layers after it; ``made_layer`` tells whether the last of them is its own.
+    """
+
+    key: str
+    created: str
+    layers: Annotated[int, msgspec.Meta(ge=0)]
+    made_layer: bool = False
+
+
 class ImageConfig(msgspec.Struct, omit_defaults=True):
-    """The config blob, whose digest is the image's id. ``created`` is RFC 3339."""
+    """The config blob, whose digest is the image's id. ``created`` is RFC 3339.
+
+    ``cache`` is what build/inline_cache.py writes and reads; no image that is made from this one inherits it.
+    """
 
     architecture: str
     os: str = msgspec.field(default_factory=lambda: "linux")
@@ -97,6 +113,7 @@ class ImageConfig(msgspec.Struct, omit_defaults=True):
     created: str = ""
     author: str = ""
     variant: str = ""
+    cache: list[CachedStep] = msgspec.field(default_factory=list, name="containerlab.cache.v1")
 
 
 class Descriptor(msgspec.Struct, omit_defaults=True):
@@ -140,7 +157,8 @@ def parse_config(data: bytes) -> ImageConfig:
     except BadArchive:
         # Go's tools write null for what is empty.
         config = _parse(_without_nulls(data), ImageConfig, CONFIG_BYTES, "image config")
-    for moment in (config.created, *(step.created for step in config.history)):
+    cached = [step.created for step in config.cache]
+    for moment in (config.created, *cached, *(step.created for step in config.history)):
         _check_moment(moment)
     if config.rootfs.type != "layers":
         raise BadArchive(f"the image config has a root file system of type {config.rootfs.type!r}, not layers")
