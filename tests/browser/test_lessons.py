@@ -86,3 +86,32 @@ def test_an_untrusted_lesson_shows_each_picture_as_an_image_with_its_sentence_an
         assert figure.locator("svg").count() == 0
         says_the_same(figure)
     assert untrusted.errors == []  # type: ignore[attr-defined]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["02-container-vs-vm", "05-images-and-layers"])
+def test_a_lesson_runs_from_top_to_bottom_and_draws_its_pictures_anew(lab: Lab, browser: Browser, name: str) -> None:
+    path, count = prepared(lab, name, trusted=False)
+    cells = json.loads((lab.folder / path).read_bytes())["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
+    expected_errors = sum(output["output_type"] == "error" for cell in code for output in cell["outputs"])
+    page = lab.page(browser, path)
+    expect(page.locator(".jp-Notebook .jp-CodeCell")).to_have_count(sum(cell["cell_type"] == "code" for cell in cells))
+    page.get_by_text("| Idle").wait_for()  # a kernel: without one JupyterLab would ask for it
+    page.evaluate("jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+    expect(page.locator(UNTRUSTED_PICTURE)).to_have_count(0)
+
+    page.evaluate("void jupyterapp.commands.execute('notebook:run-all-cells')")
+    expect(page.locator(".jp-InputPrompt").get_by_text(f"[{len(code)}]:")).to_be_visible(timeout=240_000)
+    prompts = page.locator(".jp-CodeCell .jp-InputPrompt").all_inner_texts()
+    assert [prompt.strip() for prompt in prompts if prompt.strip() != "[ ]:"] == [
+        f"[{n + 1}]:" for n in range(len(code))
+    ]
+    errors = page.locator("[data-mime-type='application/vnd.jupyter.error']")
+    assert errors.count() == expected_errors, errors.all_inner_texts()
+    assert page.locator("[data-mime-type='application/vnd.jupyter.stderr']").all_inner_texts() == []
+    expect(page.locator(PICTURE)).to_have_count(count)
+    for drawing in page.locator(f"{PICTURE} .cl-drawing svg").all():
+        expect(drawing).to_be_visible()
+    assert page.errors == []  # type: ignore[attr-defined]
+    page.context.close()
