@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import cases, cases_api, cases_build, cases_compose, cases_network, cases_panel
+from bench.cases_proot import proot
 from bench.engines import Engine, dockerd, ours
 from bench.facts import facts, load
 from bench.sandbox import sandbox
@@ -89,17 +90,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--n", type=int, default=100, help="turns of a sandbox; the engines' cases take half")
     parser.add_argument("--out", type=Path, default=Path("build/bench.json"))
-    parser.add_argument("--only", choices=["networks"], help="this part alone")
+    parser.add_argument("--only", choices=["networks", "proot"], help="this part alone")
     options = parser.parse_args()
     if os.geteuid() != 0:
         print("bench: dockerd and crun are compared as root; run it as root", file=sys.stderr)
         return 1
     report, about, load_before = Report(), facts(), load()
     print(_HEAD)
-    if options.only != "networks":
+    if options.only is None:
         report.take("sandbox", lambda: sandbox(options.n))
         _compare_engines(report, max(10, options.n // 2))
-    _compare_networks(report, max(10, options.n // 2))
+    if options.only != "proot":
+        _compare_networks(report, max(10, options.n // 2))
+    if options.only != "networks":
+        report.take("proot", lambda: proot(max(10, options.n // 2)))
     result = {**about, "load": {"before": load_before, "after": load()}, **report.to_dict()}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(result, indent=2) + "\n")

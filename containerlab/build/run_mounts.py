@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from containerlab.build.cache_mounts import CacheMounts
+from containerlab.build.copied_staging import CopiedStaging
 from containerlab.build.copying import Copier, Ownership
 from containerlab.build.dockerfile.instructions import Run
 from containerlab.build.dockerfile.mounts import Mount
@@ -21,6 +22,8 @@ from containerlab.build.scratch import in_thread
 from containerlab.build.staging import Staging
 from containerlab.build.step import Planning
 from containerlab.errors import BuildFailed, InvalidParameter, NotFound
+from containerlab.images.attributes import squashed_owner
+from containerlab.rung import copies_roots
 from containerlab.runtime import constants as c
 from containerlab.runtime.inroot import Root
 from containerlab.runtime.syscalls import openat2
@@ -95,7 +98,7 @@ async def staged(
         yield Staged()
         return
     async with AsyncExitStack() as stack:
-        staging = Staging(scratch / "mounts")
+        staging = (CopiedStaging if copies_roots() else Staging)(scratch / "mounts")
         stack.push_async_callback(lambda: in_thread(staging.close))
         maker = _Maker(planning, instruction, staging, scratch)
         specs: list[dict[str, Any]] = []
@@ -154,7 +157,7 @@ class _Maker:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with open(fd, "wb") as file:
             file.write(data)
-            os.fchown(fd, mount.uid, mount.gid)
+            _give(fd, mount)
             os.fchmod(fd, _SECRET_MODE if mount.mode is None else mount.mode)
         return path
 
@@ -168,7 +171,7 @@ class _Maker:
 
     def _of_layers(self, origin: LayerOrigin, source: str) -> Path:
         layers = self._planning.layers
-        whole = self._staging.overlay(layers.folder, layers.lower(origin.chain_id))
+        whole = self._staging.show(layers, origin.chain_id)
         root = os.open(whole, _READ)
         try:
             fd = Root(root).open(source)
@@ -199,7 +202,7 @@ class _Maker:
             copy.mkdir(mode=0o755)
             fd = os.open(copy, _READ)
             try:
-                copier = Copier(fd, context, Ownership())
+                copier = Copier(fd, context, _owners(kept=False))
                 try:
                     if not entry.is_directory:
                         copier.copy_file(entry, "file")
@@ -221,7 +224,7 @@ class _Maker:
         try:
             fd = Root(root).ensure_directory(mount.source) if mount.source.strip("/") else os.dup(root)
             try:
-                return self._staging.bind(fd)
+                return self._staging.bind(fd, lasting=True)
             finally:
                 os.close(fd)
         finally:
@@ -236,13 +239,13 @@ class _Maker:
             if mount.from_:
                 origin = self._planning.origins[mount.from_]
                 with origin.opened() as context:
-                    copier = Copier(fd, context, Ownership(kept=origin.keeps_owners))
+                    copier = Copier(fd, context, _owners(kept=origin.keeps_owners))
                     try:
                         copier.copy_tree(context.find(".")[0][1], "/")
                         copier.finish()
                     finally:
                         copier.close()
-            os.fchown(fd, mount.uid, mount.gid)
+            _give(fd, mount)
             os.fchmod(fd, _CACHE_MODE if mount.mode is None else mount.mode)
         finally:
             os.close(fd)
@@ -251,6 +254,17 @@ class _Maker:
         except OSError:
             if not folder.is_dir():  # else a parallel step was first
                 raise
+
+
+def _owners(*, kept: bool) -> Ownership:
+    squashed = squashed_owner()
+    return Ownership(kept=kept) if squashed is None else Ownership(*squashed)
+
+
+def _give(fd: int, mount: Mount) -> None:
+    """Under proot everything is one user's, whoever that is said to be."""
+    if not copies_roots():
+        os.fchown(fd, mount.uid, mount.gid)
 
 
 def _bind(place: Path, mount: Mount, *, readonly: bool) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import threading
 from pathlib import Path
 
 from containerlab.errors import HostLacks
+from containerlab.images import LayerStore
 from containerlab.runtime import constants as c
 from containerlab.runtime.syscalls import mount, mount_setattr, move_mount, open_tree, umount2, unshare
 from containerlab.runtime.userns import in_user_namespace
@@ -46,8 +47,11 @@ class Staging:
         self._count += 1
         return self._folder / str(self._count)
 
-    def bind(self, fd: int) -> Path:
-        """The open file or directory ``fd`` (O_PATH will do), and nothing of what is around it."""
+    def bind(self, fd: int, *, lasting: bool = False) -> Path:
+        """The open file or directory ``fd`` (O_PATH will do), and nothing of what is around it.
+
+        ``lasting``: what is written there is to last, as in a cache. A mount is the thing itself in any case.
+        """
         place = self.place()
         tree = open_tree(fd, "", c.OPEN_TREE_CLONE | c.OPEN_TREE_CLOEXEC)
         try:
@@ -66,8 +70,12 @@ class Staging:
             os.close(tree)
         return place
 
-    def overlay(self, layers: Path, lower: list[str]) -> Path:
-        """Layers (names relative to the folder ``layers``, top first); what is written to them goes with the build."""
+    def show(self, layers: LayerStore, chain_id: str | None) -> Path:
+        """What the layers up to ``chain_id`` make together; what is written there goes with the build."""
+        return self._overlay(layers.folder, layers.lower(chain_id))
+
+    def _overlay(self, layers: Path, lower: list[str]) -> Path:
+        """Layers (names relative to the folder ``layers``, top first)."""
         place, upper, work = self.place(), self.place(), self.place()
         for each in (place, upper, work):
             each.mkdir(mode=0o755)

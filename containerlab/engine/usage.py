@@ -107,7 +107,8 @@ def _pids(container: Container) -> list[int]:
     finally:
         group.close()
     if container.record.backend == PROOT:
-        return programs(container.state.pid)
+        # The init that every container has there shows where it was asked for.
+        return programs(container.state.pid, with_init=bool(container.record.host_config.init))
     return found or facts.namespace_pids(container.state.pid)
 
 

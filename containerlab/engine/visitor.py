@@ -87,7 +87,9 @@ def _put(root: int, path: bytes, request: dict[str, Any]) -> None:
     if not place.is_directory:
         raise _Refused("InvalidParameter", "extraction point is not a directory")
     # In a copy ``real`` begins in what is bound there, so the path that was asked for tells where that is.
-    where = posixpath.normpath(f"/{request['path']}") if copies_roots() else os.fsdecode(b"/" + b"/".join(real))
+    where = (
+        posixpath.normpath("/" + request["path"].lstrip("/")) if copies_roots() else os.fsdecode(b"/" + b"/".join(real))
+    )
     mount, readonly = _mount_of(where, request["mounts"])
     if readonly:
         what = "mounted volume" if mount else "container rootfs"

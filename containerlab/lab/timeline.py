@@ -18,6 +18,7 @@ MEANINGS = {
     "cgroup": "the process joins its cgroup: limits hold from here on",
     "network": "a network namespace, with an address of its own on a bridge",
     "overlay": "the image's layers and a writable one become one file system",
+    "copy": "without overlayfs: the image's files are copied, for this container alone",
     "mounts": "/proc, /sys, volumes; paths that must not be seen are masked",
     "dev": "a /dev of its own: null, zero, random, a terminal",
     "pivot_root": "the new root takes the place of the host's",

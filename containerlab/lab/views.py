@@ -6,10 +6,13 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+import docker.errors
 from matplotlib.axes import Axes
 
+from containerlab.client import lab_get
 from containerlab.lab.draw import bare_axes, box, canvas, ink, label
 from containerlab.lab.figure import Figure, Table
+from containerlab.lab.note import Note
 
 __all__ = ["two_views"]
 
@@ -28,12 +31,19 @@ class _Views:
     processes: int
 
 
-def two_views(client: Any, name: str) -> Figure:
+def two_views(client: Any, name: str) -> Figure | Note:
     """Draw the first process of the running container ``name`` with what the host and what it sees itself.
 
+    A note where this host has no second view to show, because it gives a container no namespaces.
     Raises docker's ``NotFound`` for a name that isn't there, ``APIError`` for a container that doesn't run.
     """
     seen = _look(client, name)
+    if _shares_processes(client):
+        return Note(
+            f"This host gives no namespaces, so there is one view alone: process number {seen.pid} ({seen.program}) "
+            f"has that number inside {name} too, where every process of the host can be seen. On a host with "
+            "namespaces it would be number 1 there, and alone."
+        )
     figure = canvas(10.5, 4.9)
     axes = bare_axes(figure, (0.01, 0.02, 0.98, 0.96))
     _draw_host(axes, seen)
@@ -55,6 +65,14 @@ def two_views(client: Any, name: str) -> Figure:
         table=Table(("", "seen by the host", "seen from inside"), _rows(seen)),
         data={"name": name, "host_pid": int(seen.pid), "inside_pid": 1, "processes_inside": seen.processes},
     )
+
+
+def _shares_processes(client: Any) -> bool:
+    """Only this kit's own engine has a rung without namespaces; another one doesn't know the question."""
+    try:
+        return bool(lab_get(client, "/containerlab/host")["rung"] == "proot")
+    except docker.errors.NotFound:
+        return False
 
 
 def _look(client: Any, name: str) -> _Views:

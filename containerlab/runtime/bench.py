@@ -1,8 +1,9 @@
 """``python -m containerlab.runtime.bench``: what a whole sandbox costs beside a plain process, with no engine.
 
 Each run is one start and end of a static busybox's ``true``: every namespace, overlay, cgroup with device
-filter where the host has one, seccomp filter and capabilities. ``--json`` prints ``{"process": [ms, …], "container":
-[ms, …], "features": {…}}``. The cgroup is made before the clock starts, as an engine's create does.
+filter where the host has one, seccomp filter and capabilities; on the rung proot a copied root, and proot. ``--json``
+prints ``{"process": [ms, …], "container": [ms, …], "features": {…}}``. The cgroup is made before the clock starts, as
+an engine's create does.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from containerlab.errors import ContainerlabError, HostLacks
+from containerlab.rung import PROOT, copies_roots
 from containerlab.runtime import cgroups, launch, seccomp
 from containerlab.runtime.capabilities import DEFAULT
 from containerlab.runtime.spawn import Failed, spawn
@@ -40,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     folder = Path(tempfile.mkdtemp(prefix="containerlab-bench-"))
     try:
-        launch.enter_namespaces()
+        launch.find_rung()
         figures = _measure(folder, max(1, options.n), options.gap_ms / 1000)
     except (ContainerlabError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
@@ -97,6 +99,9 @@ def _bundle(folder: Path, busybox: str) -> tuple[str, dict[str, Any]]:
         "work": str(bundle / "work"),
         "volatile": False,
     }
+    if copies_roots():
+        annotations = {"containerlab.backend": PROOT, "containerlab.copy": str(folder / "layers/base/diff")}
+        return str(bundle), default_spec(["true"], env=["PATH=/bin"], annotations=annotations)
     annotations = {
         "containerlab.overlay": json.dumps(overlay),
         "containerlab.seccomp": str(seccomp.profile_path(folder, frozenset(DEFAULT))),
@@ -127,6 +132,9 @@ def _container(spec: dict[str, Any], bundle: str, null: int, driver: cgroups.Dri
     finally:
         cgroup.close()
         cgroup.remove()
+        if copies_roots():  # each has a copy of its own
+            shutil.rmtree(Path(bundle, "rootfs"), ignore_errors=True)
+            Path(bundle, "copied.json").unlink(missing_ok=True)
     if isinstance(answer, Failed):
         raise OSError(answer.errno, f"{answer.stage}: {answer.message}", answer.path or None)
     return took

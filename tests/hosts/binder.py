@@ -3,7 +3,7 @@
 It is a container of our own runtime over this machine's root file system: uid 1000, Docker's default seccomp profile
 and capabilities (so no user namespace, no mount, no chroot; clone3 is ENOSYS, ptrace works), no ``/dev/fuse``, no
 cgroup to write to, loopback alone. Everything of this machine is there to be read; what is written goes with it. The
-home lies in an overlay, as on Binder. The command is PID 1: with it ends whatever it has started.
+home lies in an overlay, and tini is PID 1, as on Binder: with the command ends whatever it has started.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ def _run(folder: Path, command: Sequence[str], environment: Mapping[str, str]) -
         "volatile": True,
     }
     annotations = {
+        "containerlab.init": "1",
         "containerlab.overlay": json.dumps(overlay),
         "containerlab.seccomp": str(seccomp.profile_path(folder, frozenset(DEFAULT))),
     }

@@ -15,8 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import docker
+import nbformat
 import pytest
 from docker.models.containers import Container
+from nbclient import NotebookClient
 
 from containerlab import paths
 from tests.store import Store
@@ -255,6 +257,30 @@ CMD ["sh", "-c", "id -u; ls"]
     assert client.containers.run(built, remove=True).split() == [b"7", b"copy", b"link", b"three"]
 
 
+def test_what_a_run_mounts_is_a_copy_but_a_cache_lasts(
+    store: Store, client: docker.DockerClient, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("file\n")
+    (tmp_path / "Dockerfile").write_text(f"""FROM {IMAGE} AS a
+RUN echo stage > /s
+FROM {IMAGE}
+RUN --mount=type=cache,target=/c --mount=type=tmpfs,target=/t --mount=type=secret,id=k,required \\
+    --mount=from=a,target=/m,rw --mount=target=/ctx,rw \\
+    cat /m/s /run/secrets/k /ctx/file > /mounted; echo > /c/x; echo > /t/x; echo > /ctx/file; echo > /m/s
+RUN --mount=type=cache,target=/c ls /c > /cached; ls -d /c /t /m /ctx > /left; true
+""")
+    (tmp_path / "k").write_text("key\n")
+    words = [sys.executable, "-m", "containerlab", "build", "-t", "mounts:1", "--secret", f"id=k,src={tmp_path}/k"]
+    environment = {**os.environ, "DOCKER_HOST": store.host}
+    done = subprocess.run([*words, tmp_path], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = client.containers.run("mounts:1", ["sh", "-c", "cat /mounted /cached /left; ls /"], remove=True).decode()
+    assert said.split()[:4] == ["stage", "key", "file", "x"]
+    assert not {"c", "t", "m", "ctx"} & set(said.split()[4:])
+    assert (tmp_path / "file").read_text() == "file\n"
+    assert not list(Path("/dev/shm").glob("containerlab-*"))
+
+
 def test_the_same_files_make_the_same_layer_again(client: docker.DockerClient) -> None:
     dockerfile = f"FROM {IMAGE}\nARG SOURCE_DATE_EPOCH\nRUN echo a > /a; rm /bin/yes\n"
     ids = {_build(client, dockerfile, nocache=True, buildargs={"SOURCE_DATE_EPOCH": "1"}).id for _ in range(2)}
@@ -319,6 +345,22 @@ def test_a_published_port_is_passed_on_where_its_number_differs(client: docker.D
         eventually(lambda port=port: b"200 OK" in _get(port), 30)
     container.kill()
     eventually(lambda: not _get(18080), 10)
+
+
+# -- lessons -------------------------------------------------------------------------------------------------
+
+LESSONS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_runs_to_its_end(store: Store, lesson: Path) -> None:
+    """Its outputs are this host's; a cell that needs a virtual machine may fail, and says why."""
+    store.start()
+    notebook = nbformat.read(lesson, as_version=4)
+    environment = {**os.environ, "CONTAINERLAB_STORE": str(store.folder), "CONTAINERLAB_PROGRESS": "final"}
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute(env=environment)
+    shown = nbformat.writes(notebook)
+    assert "This host gives no namespaces" in shown
 
 
 # -- what can't be had ---------------------------------------------------------------------------------------

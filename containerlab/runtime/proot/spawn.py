@@ -44,10 +44,17 @@ _ENV = ("/usr/bin/env", "/bin/env")
 class _Plan:
     """A start, checked in the parent."""
 
-    def __init__(self, spec: dict[str, Any], bundle: str, process: dict[str, Any], words: str | None) -> None:
+    def __init__(
+        self,
+        spec: dict[str, Any],
+        bundle: str,
+        process: dict[str, Any],
+        words: str | None,
+        groups: list[str],
+    ) -> None:
         self.spec, self.bundle = spec, bundle
         self.bounds = guest.bounds(spec, bundle)
-        self.process = Process.from_spec(process, seccomp=None, user_words=words, group_words=[])
+        self.process = Process.from_spec(process, seccomp=None, user_words=words, group_words=groups)
         self.proot = locate()
         for bound in self.bounds:
             if ":" in bound.source or ":" in bound.destination:
@@ -56,8 +63,9 @@ class _Plan:
 
 def spawn(spec: dict[str, Any], bundle: str, stdio: Stdio) -> Starting:
     """The container's first process. Raises ``StageError`` for what fails before the fork."""
-    words = spec.get("annotations", {}).get("containerlab.user")
-    return _start(lambda: _Plan(spec, bundle, spec.get("process", {}), words), stdio, first=True)
+    annotations = spec.get("annotations", {})
+    words, groups = annotations.get("containerlab.user"), json.loads(annotations.get("containerlab.groups", "[]"))
+    return _start(lambda: _Plan(spec, bundle, spec.get("process", {}), words, groups), stdio, first=True)
 
 
 def spawn_exec(bundle: str, process: dict[str, Any], stdio: Stdio) -> Starting:
@@ -66,7 +74,7 @@ def spawn_exec(bundle: str, process: dict[str, Any], stdio: Stdio) -> Starting:
     def plan() -> _Plan:
         with open(f"{bundle}/config.json", "rb") as file:
             spec = json.load(file)
-        return _Plan(spec, bundle, process, process.get("user_name"))
+        return _Plan(spec, bundle, process, process.get("user_name"), [])
 
     return _start(plan, stdio, first=False)
 
@@ -87,7 +95,6 @@ def _start(make_plan: Any, stdio: Stdio, *, first: bool) -> Starting:
 
 
 def _run(plan: _Plan, stdio: Stdio, report: Report, first: bool) -> NoReturn:
-    report.stamp("cgroup")
     init.close_inherited(stdio, report)
     os.setsid()
     os.umask(0o022)
@@ -95,7 +102,7 @@ def _run(plan: _Plan, stdio: Stdio, report: Report, first: bool) -> NoReturn:
     if first:
         _fresh(plan)
     root = make_root(plan.spec, plan.bundle, guest.points(plan.bounds))
-    report.stamp("overlay")
+    report.stamp("copy")
     _check_sources(plan.bounds, report)
     report.stage = "dev"
     if plan.process.terminal:
@@ -106,7 +113,6 @@ def _run(plan: _Plan, stdio: Stdio, report: Report, first: bool) -> NoReturn:
         report.console(master)
         os.close(master)
         init.take_terminal(slave)
-    report.stamp("dev")
     _finish(plan, root, report)
 
 
@@ -125,7 +131,6 @@ def _check_sources(bounds: list[Bound], report: Report) -> None:
     for bound in bounds:
         if not os.path.exists(bound.source):
             raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), bound.source)
-    report.stamp("mounts")
 
 
 def _finish(plan: _Plan, root: str, report: Report) -> NoReturn:
@@ -158,6 +163,8 @@ def _finish(plan: _Plan, root: str, report: Report) -> NoReturn:
 def _resolve(process: Process, root: str) -> users.ResolvedUser:
     inside = Root(os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
     try:
+        # They can't be given, but one that nobody knows is refused as on every rung.
+        users.resolve_groups(inside, process.group_words)
         if process.user_words is None:
             return users.ResolvedUser(process.uid, process.gid, [process.gid], users.home_of(inside, process.uid))
         return users.resolve_user(inside, process.user_words)

@@ -70,9 +70,9 @@ def _fields(pid: int) -> list[bytes]:
         return [b"", b"0"]
 
 
-def programs(pid: int) -> list[int]:
-    """The container's own processes below its proot ``pid``: not the init, which nobody asked for."""
-    return [child for child in descendants(pid) if not (_parent(child) == pid and _is_init(child))]
+def programs(pid: int, *, with_init: bool = False) -> list[int]:
+    """The container's own processes below its proot ``pid``; the init too where somebody asked for one."""
+    return [child for child in descendants(pid) if with_init or not (_parent(child) == pid and _is_init(child))]
 
 
 def _parent(pid: int) -> int:

@@ -1,0 +1,106 @@
+"""docs/hosts.md: which rung gives what, and which tests of every room ran on the lowest one.
+
+``python -m tests.hosts.document`` writes it from the table in ``runtime/losses.py`` and from ``results.json``, which
+``--run`` makes anew (as root, some ten minutes): each module runs in a Binder-like host, and every test is counted.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from containerlab import rung
+from containerlab.runtime.losses import TABLE
+
+__all__ = ["document"]
+
+_SOURCE = Path(__file__).resolve().parents[2]
+_RESULTS = Path(__file__).with_name("results.json")
+_PAGE = _SOURCE / "docs/hosts.md"
+_LINE = re.compile(r"^(tests/[\w/]+\.py)::(\S.*?) (PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)\b", re.MULTILINE)
+_LIMIT_S = 1800
+_MODULES = (
+    "tests/hosts/on_binder.py",
+    "tests/clients/test_docker_py.py",
+    "tests/clients/test_docker_py_archives.py",
+    "tests/clients/test_cli_run.py",
+    "tests/clients/test_cli_run_options.py",
+    "tests/clients/test_cli_containers.py",
+    "tests/clients/test_cli_states.py",
+    "tests/clients/test_cli_images.py",
+    "tests/clients/test_cli_archives.py",
+    "tests/clients/test_cp.py",
+    "tests/clients/test_compose_program.py",
+    "tests/build",
+)
+
+_HEAD = """# Hosts: which rung gives what
+
+An engine takes the best rung of the ladder that the host lets it have; `containerlab doctor` tells which one that is, why
+no better one can be had, and what to do about it. `CONTAINERLAB_RUNG` asks for a lower one by its name (root is let down
+to rootless ones alone: without namespaces its containers would be the host's root). What a rung can't give is a warning
+when a container is made, or an error that names it.
+
+This page is written by `python -m tests.hosts.document`; don't edit it.
+
+"""  # noqa: E501
+_TESTS = """
+## Tests that ran on the rung proot
+
+In a Binder-like host (`tests/hosts/binder.py`): uid 1000, Docker's default seccomp profile, no user namespace, no
+`/dev/fuse`, a home on an overlay. What fails there asks for something that the table above says is lost, or is a fault
+still to be mended.
+
+| module | passed | failed | skipped |
+|---|---|---|---|
+"""
+
+
+def document() -> str:
+    """The page."""
+    lines = ["| | " + " | ".join(rung.RUNGS) + " |", "|---|" + "---|" * len(rung.RUNGS)]
+    for row in TABLE:
+        lines.append(f"| {row.what} | " + " | ".join(row.on(name) for name in rung.RUNGS) + " |")
+    results = json.loads(_RESULTS.read_text())
+    text = _HEAD + "\n".join(lines) + "\n" + _TESTS
+    for module, counts in sorted(results["modules"].items()):
+        text += f"| `{module}` | {counts['passed']} | {counts['failed']} | {counts['skipped']} |\n"
+    text += "\nFailed: " + (", ".join(f"`{name}`" for name in results["failed"]) or "none") + ".\n"
+    return text
+
+
+def _run() -> None:
+    words = ["-p", "no:cacheprovider", "-n", "0", "--tb=no", "-v", *_MODULES]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.hosts.binder",
+        "CONTAINERLAB_TEST_HOST=binder",
+        sys.executable,
+        "-m",
+        "pytest",
+    ]
+    done = subprocess.run(
+        [*command, *words], cwd=_SOURCE, capture_output=True, text=True, timeout=_LIMIT_S, check=False
+    )
+    counts: dict[str, Counter[str]] = {}
+    failed = set()
+    for module, name, outcome in _LINE.findall(done.stdout):
+        kind = {"PASSED": "passed", "SKIPPED": "skipped"}.get(outcome, "failed")
+        counts.setdefault(module, Counter())[kind] += 1
+        if kind == "failed":
+            failed.add(name.partition("[")[0])
+    modules = {
+        module: {kind: found[kind] for kind in ("passed", "failed", "skipped")} for module, found in counts.items()
+    }
+    _RESULTS.write_text(json.dumps({"modules": modules, "failed": sorted(failed)}, indent=1, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--run"]:
+        _run()
+    _PAGE.write_text(document())
