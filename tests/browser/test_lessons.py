@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.browser.lab import Lab, barriers, dark
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-LESSONS = [pytest.param("02-container-vs-vm", marks=pytest.mark.slow), "05-images-and-layers"]
+LESSONS = [pytest.param("02-container-vs-vm", marks=pytest.mark.slow), "05-images-and-layers", "09-volumes"]
 PICTURE = "figure.cl-figure:has(.cl-drawing)"
 UNTRUSTED_PICTURE = ".jp-OutputArea figure:has(img)"  # of the classes and the drawing nothing is left
 
