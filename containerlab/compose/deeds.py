@@ -43,7 +43,8 @@ from containerlab.compose.steps import (
     Start,
     Stop,
 )
-from containerlab.errors import ContainerlabError, InvalidParameter, StartFailed
+from containerlab.compose.waiting import ended_well, is_healthy
+from containerlab.errors import InvalidParameter, StartFailed
 
 _IN_USE = (403, 409)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
@@ -68,7 +69,7 @@ class Doer:
     """Does deeds; for threads.
 
     ``tell`` hears of every step. ``ids`` gathers the containers that were made or started, by service, in order.
-    ``deadline`` (monotonic) ends what ``--wait`` waits for.
+    ``wait_timeout`` (seconds) ends what ``--wait`` waits for.
     """
 
     def __init__(
@@ -80,13 +81,14 @@ class Doer:
         tell: Callable[[Told], None],
         *,
         cancelled: threading.Event | None = None,
-        deadline: float | None = None,
+        wait_timeout: float | None = None,
         on_start: Callable[[str, str, bool], None] | None = None,
     ) -> None:
         """``on_start`` is called with the service and the container's name, right before its start (True) and after."""
         self.client, self.project, self.seen, self.digests = client, project, seen, digests
         self.cancelled = cancelled or threading.Event()
-        self._tell, self._deadline, self._on_start = tell, deadline, on_start
+        self._tell, self._on_start, self._wait_timeout = tell, on_start, wait_timeout
+        self._deadline = None if wait_timeout is None else time.monotonic() + wait_timeout
         self._first: dict[str, str] = {}
         for one in reversed(seen.instances):
             if not one.oneoff:
@@ -331,7 +333,7 @@ class Doer:
                 if self.cancelled.wait(pause):
                     raise Cancelled
                 if deed.or_running and self._deadline is not None and time.monotonic() > self._deadline:
-                    raise StartFailed("application not healthy after the time that --wait-timeout gives", exit_code=1)
+                    raise StartFailed(f"application not healthy after {self._wait_timeout:g}s", exit_code=1)
                 pause = min(_LONGEST_PAUSE, pause * 1.5)
         except StartFailed as error:
             if deed.required:
@@ -343,44 +345,13 @@ class Doer:
     def _fulfilled(self, deed: Await, name: str) -> bool:
         record = self.client.api.inspect_container(name)
         done = (
-            _ended_well(deed, name, record)
+            ended_well(deed, name, record)
             if deed.condition.endswith("completed_successfully")
-            else (_is_healthy(deed, name, record))
+            else (is_healthy(deed, name, record))
         )
         if done:
             self._tell(Told("Container", name, done, "done", deed.service))
         return bool(done)
-
-
-def _is_healthy(deed: Await, name: str, record: Mapping[str, Any]) -> str:
-    state = record["State"]
-    health = (state.get("Health") or {}).get("Status", "none")
-    if state["Status"] in ("exited", "dead"):
-        if deed.or_ended and not state["ExitCode"]:
-            return "Exited"
-        raise _failed(deed, name, f"container {name} exited ({state['ExitCode']})")
-    if health == "unhealthy":
-        raise _failed(deed, name, f"container {name} is unhealthy")
-    if health == "none":
-        if not deed.or_running:
-            raise _failed(deed, name, f"container {name} has no healthcheck configured")
-        return "Healthy" if state["Status"] == "running" else ""
-    return "Healthy" if health == "healthy" else ""
-
-
-def _ended_well(deed: Await, name: str, record: Mapping[str, Any]) -> str:
-    state = record["State"]
-    if state["Status"] not in ("exited", "dead"):
-        return ""
-    if state["ExitCode"]:
-        raise _failed(deed, name, f'service "{deed.service}" didn\'t complete successfully: exit {state["ExitCode"]}')
-    return "Exited"
-
-
-def _failed(deed: Await, name: str, message: str) -> ContainerlabError:
-    plain = deed.or_running or deed.condition == "service_completed_successfully"
-    what = message if plain else f"dependency failed to start: {message}"
-    return StartFailed(what, exit_code=1, hint=f"`compose logs {deed.service}` shows what it has written.")
 
 
 def _gone(act: Callable[[], object]) -> None:
@@ -398,6 +369,13 @@ def _tar(found: list[tuple[BlobUse, str]]) -> bytes:
             data = text.encode()
             entry = tarfile.TarInfo(use.target.lstrip("/"))
             entry.size, entry.mode = len(data), _BLOB_MODE if use.mode is None else use.mode
-            entry.uid, entry.gid = int(use.uid or 0), int(use.gid or 0)
+            entry.uid, entry.gid = _number(use.uid), _number(use.gid)
             archive.addfile(entry, io.BytesIO(data))
     return out.getvalue()
+
+
+def _number(text: str) -> int:
+    """Of a user or group; inside an image that isn't read, a name says nothing."""
+    if text and not text.isdecimal():
+        raise InvalidParameter(f"uid and gid of a secret or config are numbers, not {text!r}")
+    return int(text or 0)

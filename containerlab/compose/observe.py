@@ -32,6 +32,7 @@ class Instance:
     replaces: str = ""
     depends_on: tuple[str, ...] = ()
     networks: frozenset[str] | None = None  # None: not known
+    network_mode: str = ""
     entry: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -91,6 +92,7 @@ def instance(entry: Mapping[str, Any]) -> Instance:
         image_id=entry.get("ImageID", ""),
         replaces=said.get(labels.REPLACE, ""),
         depends_on=tuple(word.partition(":")[0] for word in said.get(labels.DEPENDS_ON, "").split(",") if word),
+        network_mode=(entry.get("HostConfig") or {}).get("NetworkMode", ""),
         networks=frozenset((entry.get("NetworkSettings") or {}).get("Networks") or {}),
         entry=entry,
     )

@@ -148,6 +148,7 @@ def _program(project: Project, service: Service) -> Payload:
         "User": service.user or None,
         "Hostname": service.hostname or None,
         "Domainname": service.domainname or None,
+        "MacAddress": service.mac_address or None,
         "Tty": service.tty,
         "OpenStdin": service.stdin_open,
         "AttachStdout": True,

@@ -86,6 +86,7 @@ class _Up:
         self._volumes()
         for name in in_order(self.project.services):
             self._service(self.project.services[name])
+        self._warn_of_owners()
         if self.options.wait:
             self._wait_for_all()
         self._orphans()
@@ -134,6 +135,18 @@ class _Up:
         keys = [] if service.network_mode else [f"network {key}" for key in service.networks]
         keys += [f"volume {mount.source}" for mount in service.volumes if mount.type == "volume"]
         return {self.ground[key] for key in keys if key in self.ground}
+
+    def _warn_of_owners(self) -> None:
+        """A file that is bound has the owner and mode that it has."""
+        for service in self.project.services.values():
+            for kind, uses, blobs in (
+                ("secrets", service.secrets, self.project.secrets),
+                ("configs", service.configs, self.project.configs),
+            ):
+                if any(blobs[use.source].file and (use.uid or use.gid or use.mode is not None) for use in uses):
+                    self.found.warnings.append(
+                        f"{kind} `uid`, `gid` and `mode` are not supported for files, they will be ignored"
+                    )
 
     # A service
 
@@ -208,7 +221,7 @@ class _Up:
             return True
         if one.digest != self.digests[service.name]:
             return True
-        if self._is_incomplete(service, one):
+        if self._is_incomplete(service, one) or self._is_bereft(service, one):
             return True
         image = self.seen.images.get(image_name(self.project, service))
         if image and one.image_id and image != one.image_id:
@@ -223,6 +236,13 @@ class _Up:
         blobs = [self.project.secrets[use.source] for use in service.secrets]
         blobs += [self.project.configs[use.source] for use in service.configs]
         return one.state == "created" and any(not blob.file for blob in blobs)
+
+    def _is_bereft(self, service: Service, one: Instance) -> bool:
+        """It sits in the network namespace of a container that is no more."""
+        kind, _, other = service.network_mode.partition(":")
+        mode, _, joined = one.network_mode.partition(":")
+        hosts = {host.id for host in self.seen.of(other)} if kind == "service" and mode == "container" else set()
+        return bool(hosts) and joined not in hosts
 
     def _recreate(self, service: Service, one: Instance, needs: set[int], roll: set[int], *, rolling: bool) -> set[int]:
         """One by one, so that the others go on: gives what the next one waits for."""

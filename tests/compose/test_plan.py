@@ -216,6 +216,15 @@ def test_who_shares_a_namespace_is_made_anew_with_it() -> None:
     assert side.service == "side" and before(plan, web, side)
 
 
+def test_who_sits_in_the_namespace_of_a_container_that_is_gone_is_made_anew() -> None:
+    made = project(
+        service("web"), service("side", networks={}, network_mode="service:web", depends_on={"web": Dependency()})
+    )
+    web = instance("web")
+    assert not up(made, there(web, instance("side", network_mode=f"container:{web.id}"))).steps
+    assert isinstance(up(made, there(web, instance("side", network_mode="container:gone"))).deeds()[0], Recreate)
+
+
 def test_who_asks_for_it_restarts_with_what_it_depends_on() -> None:
     made = project(service("web", depends_on={"db": Dependency(restart=True)}), service("db"))
     web = instance("web")

@@ -337,3 +337,35 @@ def test_a_name_alone_is_enough_to_end_a_project(root_project: Project) -> None:
     assert root_project.told.index("web-1  Removed") < root_project.told.index("db-1  Stopping"), (
         "labels have the order"
     )
+
+
+def test_wait_gives_up_after_its_time_and_a_policy_that_cannot_be_kept_is_refused(root_project: Project) -> None:
+    root_project.write(idle(web=", healthcheck: {test: [CMD, 'false'], interval: 100ms, retries: 1000}"))
+    with pytest.raises(StartFailed, match="application not healthy after 1s"):
+        root_project("up --wait --wait-timeout 1")
+    root_project.write(idle(web=", pull_policy: daily"))
+    with pytest.raises(InvalidParameter, match="pull_policy daily isn't carried out"):
+        root_project("up -d")
+
+
+def test_a_second_network_and_a_shared_namespace(project: Project) -> None:
+    project.write(
+        f"""
+x-idle: &idle {{image: lab/busybox, command: {IDLE!r}}}
+services:
+  web: {{<<: *idle, networks: {{front: {{}}, back: {{aliases: [www], priority: 5}}}}}}
+  side: {{<<: *idle, network_mode: "service:web"}}
+  far: {{<<: *idle, networks: [front]}}
+networks: {{front: {{}}, back: {{internal: true}}}}
+"""
+    )
+    project("up -d")
+    networks = project.containers()["web-1"].attrs["NetworkSettings"]["Networks"]
+    assert set(networks) == {f"{project.name}_front", f"{project.name}_back"}
+    project("exec -T side ping -c 1 -W 5 far")
+    before = project.ids()
+    project("up -d -t 1 --force-recreate web")
+    project("up -d -t 1")
+    after = project.ids()
+    assert after["side-1"] != before["side-1"] and after["far-1"] == before["far-1"]
+    assert project.containers()["side-1"].attrs["HostConfig"]["NetworkMode"] == f"container:{after['web-1']}"

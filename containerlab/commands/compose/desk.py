@@ -143,7 +143,7 @@ class Desk:
         seen: Observed | None = None,
         *,
         board: Board | None = None,
-        deadline: float | None = None,
+        wait_timeout: float | None = None,
         on_start: Callable[[str, str, bool], None] | None = None,
         quiet: frozenset[str] = frozenset(),
     ) -> Board:
@@ -163,7 +163,7 @@ class Desk:
         cancelled = threading.Event()
         doer = Doer(
             self.context.client, project or self._stand_in(), seen or Observed(), self.digests(project), tell,
-            cancelled=cancelled, deadline=deadline, on_start=on_start,
+            cancelled=cancelled, wait_timeout=wait_timeout, on_start=on_start,
         )  # fmt: skip
         try:
             apply(plan, doer.do, parallel=self.parallel, cancelled=cancelled)

@@ -20,7 +20,7 @@ from containerlab.commands.result import Column, Document, Lines, Result, Row, T
 from containerlab.compose import labels
 from containerlab.compose.model import Project, Service
 from containerlab.compose.payload import image_name
-from containerlab.errors import ContainerlabError, UsageError
+from containerlab.errors import ContainerlabError, InvalidParameter, UsageError
 
 _SERVICES = click.argument("services", nargs=-1, metavar="[SERVICE...]")
 
@@ -44,6 +44,11 @@ def ensure(
         if image in done:
             continue
         chosen = policy or service.pull_policy
+        if chosen in ("daily", "weekly") or chosen.startswith("every_"):
+            raise InvalidParameter(
+                f"service {service.name}: pull_policy {chosen} isn't carried out: when an image was pulled isn't kept",
+                hint="always, missing and never are.",
+            )
         found = _identifier(desk, image)
         if service.build is not None and not no_build and (build_all or found is None or chosen == "build"):
             found = _build(desk, project, service, quiet=quiet)

@@ -15,7 +15,6 @@ __all__ = [
     "wait_command",
 ]
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -89,8 +88,7 @@ def start_command(desk: Desk, services: tuple[str, ...], wait: bool, wait_timeou
     for name in services or (project.services if project else ()):
         if name not in there:
             raise NotFound(f'service "{name}" has no container to start', hint=f"`compose up {name}` makes one.")
-    deadline = time.monotonic() + wait_timeout if wait_timeout else None
-    return _told(desk, desk.carry_out(plan_start(project, ones, wait=wait), project, deadline=deadline))
+    return _told(desk, desk.carry_out(plan_start(project, ones, wait=wait), project, wait_timeout=wait_timeout))
 
 
 @verb("restart", help="Stop containers and start them again; changes of the file have no say in it.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ["Upped", "create_command", "up_command"]
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -159,9 +158,8 @@ def up(desk: Desk, asked: Asked) -> Result:
         from containerlab.commands.compose.attached import stay
 
         return stay(desk, project, seen, plan, asked)
-    deadline = time.monotonic() + asked.wait_timeout if asked.wait and asked.wait_timeout else None
     try:
-        desk.carry_out(plan, project, seen, deadline=deadline)
+        desk.carry_out(plan, project, seen, wait_timeout=asked.wait_timeout or None)
     except KeyboardInterrupt:
         if notebook:
             desk.stop(project, asked.timeout)
