@@ -15,6 +15,8 @@ __all__ = [
     "wait_command",
 ]
 
+import queue
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,11 +37,6 @@ from containerlab.errors import NotFound
 
 _SERVICES = click.argument("services", nargs=-1, metavar="[SERVICE...]")
 _SECONDS = click.option("-t", "--timeout", type=int, metavar="SECONDS", help="Wait this long before killing.")
-
-
-def _told(desk: Desk, board: Board) -> Result:
-    """A notebook has seen the board already."""
-    return Lines([])
 
 
 @verb("down", help="Stop and remove the project's containers and networks; data in volumes stays without -v.")
@@ -64,7 +61,8 @@ def down_command(
     desk.tell_orphans(plan.orphans)
     if not plan.steps:
         desk.warn(f'No resource found to remove for project "{desk.name}".')
-    return _told(desk, desk.carry_out(plan, project, seen))
+    desk.carry_out(plan, project, seen)
+    return Lines([])
 
 
 @verb("stop", help="Stop containers, and keep them.")
@@ -73,7 +71,8 @@ def down_command(
 @pass_desk
 def stop_command(desk: Desk, services: tuple[str, ...], timeout: int | None) -> Result:
     plan = plan_stop(desk.known_project, desk.containers(services), timeout)
-    return _told(desk, desk.carry_out(plan, desk.known_project))
+    desk.carry_out(plan, desk.known_project)
+    return Lines([])
 
 
 @verb("start", help="Start containers that are there, each after what it depends on.")
@@ -88,7 +87,8 @@ def start_command(desk: Desk, services: tuple[str, ...], wait: bool, wait_timeou
     for name in services or (project.services if project else ()):
         if name not in there:
             raise NotFound(f'service "{name}" has no container to start', hint=f"`compose up {name}` makes one.")
-    return _told(desk, desk.carry_out(plan_start(project, ones, wait=wait), project, wait_timeout=wait_timeout))
+    desk.carry_out(plan_start(project, ones, wait=wait), project, wait_timeout=wait_timeout)
+    return Lines([])
 
 
 @verb("restart", help="Stop containers and start them again; changes of the file have no say in it.")
@@ -115,7 +115,8 @@ def restart_command(desk: Desk, services: tuple[str, ...], no_deps: bool, timeou
             continue
         needs = [step for other in _above(desk, one) for step in last.get(other, [])]
         last.setdefault(one.service, []).append(plan.add(Restart(one, timeout), needs))
-    return _told(desk, desk.carry_out(plan, project))
+    desk.carry_out(plan, project)
+    return Lines([])
 
 
 def _ended(one: Instance) -> Instance:
@@ -139,11 +140,11 @@ def kill_command(desk: Desk, services: tuple[str, ...], signal: str, remove_orph
     ones = desk.containers(services, everything=False)
     if not ones:
         desk.warn("no container to kill")
-    board = _each(desk, ones, ("Killing", "Killed"), lambda one: desk.context.client.api.kill(one.id, signal))
+    _each(desk, ones, ("Killing", "Killed"), lambda one: desk.context.client.api.kill(one.id, signal))
     if remove_orphans and desk.known_project is not None:
         for one in desk.observe().orphans(desk.known_project):
             desk.context.client.api.remove_container(one.id, force=True)
-    return _told(desk, board)
+    return Lines([])
 
 
 @verb("rm", help="Remove containers that have stopped.")
@@ -164,7 +165,8 @@ def rm_command(desk: Desk, services: tuple[str, ...], force: bool, stop: bool, v
     warning = f"Going to remove {', '.join(one.name for one in ones)}\n"
     if not confirmed(desk.context, warning, verb="compose rm", force=force):
         return Lines([])
-    return _told(desk, desk.carry_out(plan_remove(ones, volumes=volumes), project))
+    desk.carry_out(plan_remove(ones, volumes=volumes), project)
+    return Lines([])
 
 
 @verb("pause", help="Hold the processes of containers.")
@@ -172,7 +174,8 @@ def rm_command(desk: Desk, services: tuple[str, ...], force: bool, stop: bool, v
 @pass_desk
 def pause_command(desk: Desk, services: tuple[str, ...]) -> Result:
     ones = [one for one in desk.containers(services) if one.state == "running"]
-    return _told(desk, _each(desk, ones, ("Pausing", "Paused"), lambda one: desk.context.client.api.pause(one.id)))
+    _each(desk, ones, ("Pausing", "Paused"), lambda one: desk.context.client.api.pause(one.id))
+    return Lines([])
 
 
 @verb("unpause", help="Let them go on.")
@@ -180,9 +183,8 @@ def pause_command(desk: Desk, services: tuple[str, ...]) -> Result:
 @pass_desk
 def unpause_command(desk: Desk, services: tuple[str, ...]) -> Result:
     ones = [one for one in desk.containers(services) if one.state == "paused"]
-    return _told(
-        desk, _each(desk, ones, ("Unpausing", "Unpaused"), lambda one: desk.context.client.api.unpause(one.id))
-    )
+    _each(desk, ones, ("Unpausing", "Unpaused"), lambda one: desk.context.client.api.unpause(one.id))
+    return Lines([])
 
 
 @verb("wait", help="Wait until the first of the services' containers has ended, and give its exit code.")
@@ -193,9 +195,6 @@ def wait_command(desk: Desk, services: tuple[str, ...], down_project: bool) -> R
     ones = desk.containers(services)
     if not ones:
         raise NotFound(f"no containers for services {', '.join(services)}")
-    import queue
-    import threading
-
     ended: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
 
     def await_end(one: Instance) -> None:
