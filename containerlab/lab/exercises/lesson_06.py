@@ -12,7 +12,7 @@ from containerlab.lab.exercises.looking import container, container_is_there, im
 from containerlab.lab.exercises.model import Exercise, Missing, Step
 from containerlab.lab.words import Words
 
-__all__ = ["EXERCISES"]
+__all__ = ["EXERCISES", "wait_for_health"]
 
 _IMAGE = "lab/busybox"
 _ORPHAN_IMAGE = "orphaned:1"
@@ -116,7 +116,12 @@ def _solve_patient(client: Any) -> None:
     made = client.containers.run(
         _IMAGE, "sleep 600", detach=True, name="patient", healthcheck=check, network_mode="none"
     )
-    _wait(lambda: client.api.inspect_container(made.id)["State"]["Health"]["Status"] == "healthy")
+    wait_for_health(client, made.id)
+
+
+def wait_for_health(client: Any, container_id: str) -> None:
+    """Come back when the container is healthy, or after some seconds in any case."""
+    _wait(lambda: client.api.inspect_container(container_id)["State"]["Health"]["Status"] == "healthy")
 
 
 def _its_image_has_no_name(client: Any) -> Missing | None:
