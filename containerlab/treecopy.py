@@ -74,7 +74,12 @@ class _Copy:
     def _directory(self, source: int, target: int, path: str) -> list[str]:
         """Its files, its directories still empty, its own mode and time; the paths of those directories."""
         inner = []
-        for name in os.listdir(source):
+        with os.scandir(source) as entries:
+            # A link is told by its directory alone, and a small image is mostly links.
+            listing = [(entry.name, entry.is_symlink()) for entry in entries]
+        for name, is_link in listing:
+            if is_link and self._link(source, target, name):
+                continue
             here = f"{path}/{name}" if path else name
             entry = os.stat(name, dir_fd=source, follow_symlinks=False)
             if stat.S_ISDIR(entry.st_mode):
@@ -100,8 +105,6 @@ class _Copy:
 
     def file(self, source: int, target: int, name: str, entry: os.stat_result) -> None:
         kind = stat.S_IFMT(entry.st_mode)
-        if kind == stat.S_IFLNK and self._link(source, target, name):
-            return
         if kind == stat.S_IFLNK:
             os.symlink(os.readlink(name, dir_fd=source), name, dir_fd=target)
         elif kind == stat.S_IFIFO:

@@ -27,7 +27,7 @@ def written(parts: Parts, container: Container) -> Iterator[Path]:
     folder = parts.settings.store / "tmp" / f"written-{secrets.token_hex(8)}"
     folder.mkdir(mode=0o700)
     try:
-        parts.images.layers.gather(container.folder, container.record.chain_id or None, folder)
+        parts.images.layers.gather(container.folder, container.record.chain_id or None, folder, places=True)
         yield folder
     finally:
         delete_tree(folder)

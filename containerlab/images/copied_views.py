@@ -54,10 +54,15 @@ def view(files: LayerFolder, base: Path, upper: Path | None, top: Path | None) -
             gather(fd, below, copied, upper)
 
 
-def gather_bundle(bundle: Path, base: Path, upper: Path) -> None:
-    """Into the empty ``upper`` what a container of ``bundle`` has changed in its copy of ``base``, as links."""
+def gather_bundle(bundle: Path, base: Path, upper: Path, *, places: bool) -> None:
+    """Into the empty ``upper`` what a container of ``bundle`` has changed in its copy of ``base``, as links.
+
+    With ``places`` also what was made there for mounts.
+    """
     copied = Copied.read(bundle)
     if copied is None:
         return
+    if places:
+        copied = Copied(copied.at_ns, copied.directories)
     with trees.directory(bundle / "rootfs") as fd, trees.directory(base) as below:
         gather(fd, below, copied, upper)

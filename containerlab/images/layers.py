@@ -177,9 +177,12 @@ class LayerStore:
             copied_views.make_view(self._files, layers, made)
         return made
 
-    def gather(self, bundle: Path, chain: str | None, upper: Path) -> None:
-        """Into the empty ``upper`` what a container of ``bundle`` has changed in its copied root, as links."""
-        copied_views.gather_bundle(bundle, self.view(chain), upper)
+    def gather(self, bundle: Path, chain: str | None, upper: Path, *, places: bool = False) -> None:
+        """Into the empty ``upper`` what a container of ``bundle`` has changed in its copied root, as links.
+
+        With ``places`` also what was made there for mounts.
+        """
+        copied_views.gather_bundle(bundle, self.view(chain), upper, places=places)
 
     # -- making ------------------------------------------------------------------------------
 

@@ -26,6 +26,8 @@ _NETWORK = {
 }
 _OVERLAY = 0x794C7630
 _LEAST_BYTES = 16 << 20
+_COPIES = "copies"
+"""The file in a store that says that its containers' roots are copies."""
 _ELSEWHERE = "Set CONTAINERLAB_STORE to a folder on another file system"
 
 
@@ -90,7 +92,23 @@ def check_store(store: Path, *, mounts: bool) -> None:
 
     A full one that exists is opened all the same: removing makes room.
     """
-    problem = look_at(store).problem(mounts=mounts, is_new=not (store / "db.sqlite").exists())
+    problem = _of_another_rung(store, copies=not mounts) or look_at(store).problem(
+        mounts=mounts, is_new=not (store / "db.sqlite").exists()
+    )
     if problem is not None:
         problem.message = f"the store {store} can't be used: {problem.message}"
         raise problem
+    if not mounts:
+        (store / _COPIES).touch()
+
+
+def _of_another_rung(store: Path, *, copies: bool) -> ContainerlabError | None:
+    """Layers that were unpacked under proot have other owners, and perhaps other marks, than overlayfs wants."""
+    made_by_copies = (store / _COPIES).exists()
+    if made_by_copies == copies or not (store / "db.sqlite").exists():
+        return None
+    there, here = ("under proot", "with mounts") if made_by_copies else ("with mounts", "under proot")
+    return HostLacks(
+        f"its layers were unpacked {there}, and containers run {here} now",
+        hint=f"{_ELSEWHERE.replace('a folder on another file system', 'another folder')}, or remove this one.",
+    )

@@ -35,7 +35,7 @@ _MODULES = (
     "tests/clients/test_cli_archives.py",
     "tests/clients/test_cp.py",
     "tests/clients/test_compose_program.py",
-    "tests/build",
+    "tests/build/test_build_projects.py",
 )
 
 _HEAD = """# Hosts: which rung gives what

@@ -12,7 +12,7 @@ import pytest
 from containerlab.errors import HostLacks, StorageFull
 from containerlab.runtime import hindrances
 from containerlab.runtime.hindrances import System
-from containerlab.runtime.storage import Storage, look_at
+from containerlab.runtime.storage import Storage, check_store, look_at
 
 
 def system(folder: Path, **files: str) -> System:
@@ -106,6 +106,16 @@ def test_a_copied_root_needs_no_overlay_and_a_full_store_can_be_emptied() -> Non
 
 def test_a_folder_that_is_not_there_yet_lies_where_it_will(tmp_path: Path) -> None:
     assert look_at(tmp_path / "not" / "there").free == look_at(tmp_path).free
+
+
+@pytest.mark.parametrize("made_by_copies", [True, False])
+def test_a_store_is_not_opened_on_a_rung_that_reads_its_layers_otherwise(tmp_path: Path, made_by_copies: bool) -> None:
+    check_store(tmp_path, mounts=not made_by_copies)
+    (tmp_path / "db.sqlite").touch()
+    check_store(tmp_path, mounts=not made_by_copies)
+    with pytest.raises(HostLacks, match="its layers were unpacked") as refused:
+        check_store(tmp_path, mounts=made_by_copies)
+    assert "Set CONTAINERLAB_STORE to another folder" in refused.value.hint
 
 
 @pytest.mark.root
