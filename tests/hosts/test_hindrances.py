@@ -151,3 +151,10 @@ def test_a_rung_that_does_not_exist_is_refused_by_its_name(tmp_path: Path) -> No
         [sys.executable, "-m", "containerlab", "ps"], env=environment, capture_output=True, text=True, check=False
     )
     assert "CONTAINERLAB_RUNG=ladder: there is no such rung" in done.stderr
+
+
+def test_the_page_of_hosts_says_what_the_table_says() -> None:
+    from tests.hosts.document import document
+
+    page = Path(__file__).resolve().parents[2] / "docs/hosts.md"
+    assert page.read_text() == document(), "python -m tests.hosts.document writes it anew"
