@@ -6,6 +6,7 @@ __all__ = ["BuildOptions", "Built", "build", "build_command", "carry_out", "chec
 
 import codecs
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -207,9 +208,7 @@ def _sent(context: Context, options: BuildOptions) -> Sent:
 
 
 def _params(context: Context, options: BuildOptions) -> list[tuple[str, str]]:
-    arguments = {
-        key: context.variable(value) for key, value in pairs(options.build_arg, "--build-arg", bare=True).items()
-    }
+    arguments = _arguments(context, options.build_arg)
     params = [("rm", "1"), ("forcerm", "1"), ("containerlab", "1")]
     params += [("t", tag) for tag in options.tag]
     params += [("buildargs", json.dumps(arguments))] if arguments else []
@@ -223,6 +222,13 @@ def _params(context: Context, options: BuildOptions) -> list[tuple[str, str]]:
     params += [("ulimits", json.dumps(options.ulimit))] if options.ulimit else []
     params += [(name, "1") for name in ("pull", "squash") if getattr(options, name)]
     return params + [(name, str(value)) for name, value in _limits(options).items() if value is not None]
+
+
+def _arguments(context: Context, words: tuple[str, ...]) -> dict[str, str | None]:
+    """``K=V`` and ``K=@name``; ``K`` alone is the environment's value, None where it has none (as docker/cli)."""
+    given = pairs(words, "--build-arg", bare=True)
+    bare = {word for word in words if "=" not in word}
+    return {key: os.environ.get(key) if key in bare else context.variable(value) for key, value in given.items()}
 
 
 def _limits(options: BuildOptions) -> dict[str, str | int | None]:

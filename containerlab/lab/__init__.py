@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from containerlab.lab.exercises import Verdict, check, exercise
     from containerlab.lab.figure import Figure, Table
     from containerlab.lab.life_figure import life
+    from containerlab.lab.local_registry import local_registry
     from containerlab.lab.namespaces import namespaces
     from containerlab.lab.sharing import Sharing, read_sharing
     from containerlab.lab.stages import draw_stages
+    from containerlab.lab.stores import another_store
     from containerlab.lab.timeline import timeline
     from containerlab.lab.trace_figure import draw_trace
     from containerlab.lab.tracer import trace
@@ -31,6 +33,7 @@ __all__ = [
     "Sharing",
     "Table",
     "Verdict",
+    "another_store",
     "check",
     "compare",
     "connect",
@@ -39,6 +42,7 @@ __all__ = [
     "exercise",
     "layer_sharing",
     "life",
+    "local_registry",
     "namespaces",
     "read_sharing",
     "stacks",
@@ -55,6 +59,8 @@ _HOMES = {
     **dict.fromkeys(("Verdict", "check", "exercise"), "containerlab.lab.exercises"),
     **dict.fromkeys(("Figure", "Table"), "containerlab.lab.figure"),
     **dict.fromkeys(("Sharing", "read_sharing"), "containerlab.lab.sharing"),
+    "another_store": "containerlab.lab.stores",
+    "local_registry": "containerlab.lab.local_registry",
     "namespaces": "containerlab.lab.namespaces",
     "draw_trace": "containerlab.lab.trace_figure",
     "trace": "containerlab.lab.tracer",

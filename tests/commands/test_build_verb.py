@@ -115,13 +115,22 @@ def test_a_build_says_what_could_be_better_on_stdout(store: Store, folder: Path)
 def test_every_name_the_network_and_a_cache_source_are_taken(store: Store, folder: Path) -> None:
     (folder / "Dockerfile").write_text("FROM lab/busybox\nRUN ls /sys/class/net | wc -l > /n; cat /n\n")
     names = ("-t", "named:1", "-t", "named:2", "-t", "127.0.0.1:5000/named")
-    options = (*names, "--network", "none", "--cache-from", "elsewhere:1", "--no-cache")
+    options = (*names, "--network", "none", "--cache-from", "127.0.0.1:1/elsewhere")
     said = ok(run(store, "build", *options, "--iidfile", folder.parent / "iid", folder))
-    assert "\n1\n" in said and "--cache-from=elsewhere:1: steps are reused that this store itself has built" in said
+    assert "\n1\n" in said and "[Warning] --cache-from=127.0.0.1:1/elsewhere is left out: " in said
     identity = (folder.parent / "iid").read_text()
     for name in ("named:1", "named:2", "127.0.0.1:5000/named:latest"):
         assert ok(run(store, "inspect", "--format", "{{.Id}}", name)).strip() == identity
     assert b"container:x" in run(store, "build", "--network", "container:x", folder).stderr
+
+
+def test_a_build_argument_without_a_value_is_the_environments(
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "Dockerfile").write_text("FROM lab/busybox\nARG A=default B=default\nRUN echo $A $B\n")
+    monkeypatch.setenv("A", "given")
+    monkeypatch.delenv("B", raising=False)
+    assert "\ngiven default\n" in ok(run(store, "build", "--build-arg", "A", "--build-arg", "B", folder))
 
 
 def test_a_rebuild_in_a_terminal_says_why(store: Store, folder: Path) -> None:

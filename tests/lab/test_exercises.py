@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -141,6 +142,29 @@ def _meeting(client: docker.DockerClient) -> None:
 ARCHIVE = "RUN head -c 20000000 /dev/zero > /archive"
 COUNTED = "wc -c < /archive > /result"
 
+PACKAGE = "RUN mkdir /packages && echo 'word = \"Emma: 3\"' > /packages/shelf.py"
+PROGRAM = "RUN mkdir /app && echo 'import shelf; print(shelf.word)' > /app/report.py"
+ELSEWHERE = PROGRAM.replace("/app", "/srv")
+SUM = "echo open-sesame | sha256sum > /proof"
+
+
+def _quick(client: docker.DockerClient, *steps: str, command: str = "python3 -B /app/report.py") -> None:
+    build(client, "quick:1", "\n".join(["FROM lab/python", "ENV PYTHONPATH=/packages", *steps, f"CMD {command}"]))
+
+
+def _proof_of_a_file(client: docker.DockerClient) -> None:
+    """The token in a file of the context, used and deleted."""
+    packed = io.BytesIO()
+    text = f"FROM {BUSYBOX}\nCOPY token /token\nRUN sha256sum < /token > /proof\nRUN rm /token\n"
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, content in (("Dockerfile", text.encode()), ("token", b"open-sesame\n")):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    packed.seek(0)
+    client.images.build(fileobj=packed, custom_context=True, tag="proof:1", rm=True)
+
+
 WRONG: list[tuple[str, str, Way]] = [
     ("01.1", "no container right", lambda client: run(client, "left")),
     ("01.1", "a shared PID namespace", lambda client: _two(client, pid_mode="container:left")),
@@ -190,6 +214,17 @@ WRONG: list[tuple[str, str, Way]] = [
     ("06.2", "not checked yet", lambda client: _patient(client, "true", interval=600, until="starting")),
     ("06.2", "unhealthy", lambda client: _patient(client, "false", interval=0.1, until="unhealthy")),
     ("06.3", "the name is still there", lambda client: run(client, "orphan")),
+    ("07.1", "it fails", lambda client: _quick(client, PROGRAM)),
+    ("07.1", "another output", lambda client: _quick(client, PACKAGE, command="true")),
+    ("07.1", "another place", lambda client: _quick(client, PACKAGE, ELSEWHERE, command="python3 -B /srv/report.py")),
+    ("07.1", "the program comes first", lambda client: _quick(client, PROGRAM, PACKAGE)),
+    ("07.2", "no report", lambda client: build(client, "slim:1", f"FROM {BUSYBOX}\nRUN true\n")),
+    ("07.2", "another report", lambda client: build(client, "slim:1", f"FROM {BUSYBOX}\nRUN touch /report.txt\n")),
+    ("07.2", "too large", lambda client: build(client, "slim:1", "FROM lab/python\nRUN echo Emma: 3 > /report.txt\n")),
+    ("07.3", "no proof", lambda client: build(client, "proof:1", f"FROM {BUSYBOX}\nRUN true\n")),
+    ("07.3", "another proof", lambda client: build(client, "proof:1", f"FROM {BUSYBOX}\nRUN echo 1 > /proof\n")),
+    ("07.3", "in the settings", lambda client: build(client, "proof:1", f"FROM {BUSYBOX}\nRUN {SUM}\n")),
+    ("07.3", "in a layer", lambda client: _proof_of_a_file(client)),
     ("08.1", "no network web", lambda client: (run(client, "front"), run(client, "back"))),
     (
         "08.1",

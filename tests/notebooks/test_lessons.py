@@ -8,6 +8,7 @@ import re
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -43,7 +44,13 @@ def test_every_cell_can_be_run_twice(name: str) -> None:
     notebook = nbformat.read(lessons.ROOT / f"notebooks/{name}.ipynb", as_version=4)
     notebook.cells = [twice for cell in notebook.cells for twice in _twice(cell)]
     with lessons.store() as environment:
-        NotebookClient(notebook, timeout=300, kernel_name="python3").execute(env=environment)
+        _client(notebook).execute(env=environment)
+
+
+def _client(notebook: nbformat.NotebookNode, **options: Any) -> NotebookClient:
+    """Runs a lesson where it lies: beside it are the files that some of its cells read."""
+    folder = {"metadata": {"path": str(lessons.ROOT / "notebooks")}}
+    return NotebookClient(notebook, timeout=300, kernel_name="python3", resources=folder, **options)
 
 
 def _twice(cell: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
@@ -61,24 +68,36 @@ def _twice(cell: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
 def test_without_qemu_the_cells_say_so_and_the_rest_works(tmp_path: Path) -> None:
     notebook = nbformat.read(lessons.ROOT / "notebooks/02-container-vs-vm.ipynb", as_version=4)
     with lessons.store() as environment:
-        environment["PATH"] = _programs_without("qemu", tmp_path)
-        NotebookClient(notebook, timeout=300, kernel_name="python3", allow_errors=True).execute(env=environment)
+        environment["PATH"] = _programs_without(("qemu",), tmp_path)
+        _client(notebook, allow_errors=True).execute(env=environment)
     failed = {cell.id for cell in notebook.cells if _errors(cell)}
     assert failed == {cell.id for cell in notebook.cells if "needs-vm" in cell.metadata.get("tags", ())}
     table = next(cell for cell in notebook.cells if cell.id == "table").outputs[0]["data"]["text/plain"]
     assert "not measured" in table and table.count("QEMU is missing") == 1
 
 
+@pytest.mark.slow
+def test_without_git_and_a_registry_the_cells_say_so_and_the_rest_works(tmp_path: Path) -> None:
+    notebook = nbformat.read(lessons.ROOT / "notebooks/07-dockerfile.ipynb", as_version=4)
+    with lessons.store() as environment:
+        environment["PATH"] = _programs_without(("git", "docker-registry"), tmp_path)
+        _client(notebook).execute(env=environment)
+    said = {cell.id: "".join(output.get("text", "") for output in cell.get("outputs", ())) for cell in notebook.cells}
+    assert said["git"] == said["git-build"] == "Git isn't installed here: there is no history to build from.\n"
+    assert said["ci-push"].startswith("There is no registry on this host.")
+    assert said["two-stores"] == "the same digest: True\n"
+
+
 def _errors(cell: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     return [output for output in cell.get("outputs", ()) if output.output_type == "error"]
 
 
-def _programs_without(prefix: str, folder: Path) -> str:
-    """A PATH of links to every program but those whose name begins with ``prefix``."""
+def _programs_without(prefixes: tuple[str, ...], folder: Path) -> str:
+    """A PATH of links to every program but those whose names begin so."""
     for place in os.environ["PATH"].split(":"):
         for program in Path(place).glob("*") if Path(place).is_dir() else ():
             link = folder / program.name
-            if not program.name.startswith(prefix) and not link.is_symlink():
+            if not program.name.startswith(prefixes) and not link.is_symlink():
                 link.symlink_to(program)
     return str(folder)
 
@@ -86,6 +105,7 @@ def _programs_without(prefix: str, folder: Path) -> str:
 def _readable_copy(name: str) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="cl-notebook-"))
     os.chown(folder, lessons.SOMEBODY, lessons.SOMEBODY)
+    shutil.copytree(lessons.ROOT / "notebooks/wheels", folder / "wheels")
     return Path(shutil.copy(lessons.ROOT / f"notebooks/{name}.ipynb", folder))
 
 
