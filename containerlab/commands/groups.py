@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import click
 
-from containerlab.commands import disk, inspect, names, network, prune, volume
+from containerlab.commands import disk, inspect, names, network, network_map, prune, volume
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.result import Lines, Result
 from containerlab.errors import UsageError
@@ -40,6 +40,7 @@ _FAMILIES: dict[str, tuple[str, tuple[str, ...], dict[str, str], dict[str, click
             "disconnect": network.network_disconnect_command,
             "inspect": network.network_inspect_command,
             "ls": network.network_list_command,
+            "map": network_map.network_map_command,
             "prune": network.network_prune_command,
             "rm": network.network_remove_command,
         },

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from containerlab.lab.life_figure import life
     from containerlab.lab.local_registry import local_registry
     from containerlab.lab.namespaces import namespaces
+    from containerlab.lab.reach_figure import network_map
     from containerlab.lab.sharing import Sharing, read_sharing
     from containerlab.lab.stages import draw_stages
     from containerlab.lab.stores import another_store
@@ -44,6 +45,7 @@ __all__ = [
     "life",
     "local_registry",
     "namespaces",
+    "network_map",
     "read_sharing",
     "stacks",
     "timeline",
@@ -62,6 +64,7 @@ _HOMES = {
     "another_store": "containerlab.lab.stores",
     "local_registry": "containerlab.lab.local_registry",
     "namespaces": "containerlab.lab.namespaces",
+    "network_map": "containerlab.lab.reach_figure",
     "draw_trace": "containerlab.lab.trace_figure",
     "trace": "containerlab.lab.tracer",
     "usage": "containerlab.lab.usage",

@@ -75,8 +75,9 @@ class Figure:
 
     def to_html(self) -> str:
         """One ``<figure>``; carries its own style sheet, because an output may be shown alone."""
-        drawing = svg.inline(self.canvas, self.title, self.summary, self.tips)
-        picture = svg.data_url(svg.standalone(self.canvas, self.tips))
+        drawn = svg.draw(self.canvas, self.tips)
+        drawing = svg.inline(drawn, self.title, self.summary)
+        picture = svg.data_url(svg.standalone(drawn))
         words = html.escape(f"{self.title}. {self.summary}", quote=True)
         return (
             f'<figure class="cl-figure"><style>{_STYLE}</style>'
@@ -95,5 +96,5 @@ class Figure:
         if target.suffix == ".png":
             target.write_bytes(svg.png(self.canvas))
         else:
-            target.write_text(svg.standalone(self.canvas, self.tips))
+            target.write_text(svg.standalone(svg.draw(self.canvas, self.tips)))
         return target

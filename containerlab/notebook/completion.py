@@ -147,6 +147,8 @@ def _values(option: click.Option, connect: Callable[[], Any]) -> list[str]:
         return file_names()
     if option.name in _OF_CONTAINERS:
         return _names("", "containers", connect)
+    if option.name == "network":
+        return [*_VALUES["network"], *(name for name in _network_names(connect) if name not in _VALUES["network"])]
     if isinstance(option.type, click.Choice):
         return [str(choice) for choice in option.type.choices]
     return _VALUES.get(option.name or "", [])
@@ -155,6 +157,8 @@ def _values(option: click.Option, connect: Callable[[], Any]) -> list[str]:
 def _names(verb: str, argument: str, connect: Callable[[], Any]) -> list[str]:
     if argument in ("service", "services"):
         return service_names()
+    if argument in ("network", "networks"):
+        return _network_names(connect)
     wants_images = argument in ("image", "images", "repository", "source")
     wants_containers = argument in ("container", "containers")
     if argument == "names":
@@ -166,6 +170,13 @@ def _names(verb: str, argument: str, connect: Callable[[], Any]) -> list[str]:
         some = names.container_names(client, states=_STATES[verb]) if verb in _STATES else []
         containers = some or (names.container_names(client) if wants_containers else [])
         return [*containers, *(names.image_names(client) if wants_images else [])]
+    except (ContainerlabError, docker.errors.DockerException, requests.RequestException):
+        return []
+
+
+def _network_names(connect: Callable[[], Any]) -> list[str]:
+    try:
+        return sorted(network["Name"] for network in connect().api.networks())
     except (ContainerlabError, docker.errors.DockerException, requests.RequestException):
         return []
 

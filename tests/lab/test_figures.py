@@ -11,9 +11,12 @@ import pytest
 from containerlab.lab import diagrams, plots, svg
 from containerlab.lab.figure import Figure
 from containerlab.lab.measure import Memory, Missing, Sample
+from containerlab.lab.reach import gather
+from containerlab.lab.reach_figure import draw_reach
 from containerlab.lab.stages import draw_stages
 from containerlab.lab.theme import INKS
 from containerlab.lab.timeline import draw_timeline
+from tests.lab.networks_scripted import NETWORKS, TEA
 from tests.lab.scripted import CLIENT
 
 STAMPS = [("request", 0.0), ("clone", 800.0), ("overlay", 1300.0), ("pivot_root", 1350.0), ("exec", 1900.0)]
@@ -41,6 +44,7 @@ def figures() -> dict[str, Figure]:
         "layers": diagrams.layer_sharing(CLIENT, "one", "two"),
         "stacks": diagrams.stacks(),
         "timeline": draw_timeline("web", STAMPS),
+        "networks": draw_reach(gather(NETWORKS, TEA)),
         "stages": draw_stages(STAGES, "3 stages: 1 built, 1 cached, 1 left out (test)."),
         "startup": plots.startup_plot(STARTUP, "tcg"),
         "memory": plots.memory_plot(
@@ -113,9 +117,9 @@ def test_png_is_drawn_in_colours_that_are_seen_on_paper(figure: Figure) -> None:
 
 def test_png_leaves_the_inks_as_they_were() -> None:
     figure = diagrams.stacks()
-    before = svg.inline(figure.canvas, "t", "d", {})
+    before = svg.inline(svg.draw(figure.canvas, {}), "t", "d")
     svg.png(figure.canvas)
-    after = svg.inline(figure.canvas, "t", "d", {})
+    after = svg.inline(svg.draw(figure.canvas, {}), "t", "d")
     strip = re.compile(r"cl[0-9a-f]{8}-")
     assert strip.sub("", before) == strip.sub("", after)
 

@@ -27,6 +27,9 @@ class Engine:
         states = {"web-1": "running", "web-2": "running", "old": "exited", "held": "paused"}
         return [{"Names": [f"/{name}"], "State": state} for name, state in states.items()]
 
+    def networks(self) -> list[dict[str, Any]]:
+        return [{"Name": name} for name in ("bridge", "host", "none", "tea")]
+
     def images(self) -> list[dict[str, Any]]:
         return [{"RepoTags": ["lab/busybox:latest", "web-1:latest"]}, {"RepoTags": None}]
 
@@ -46,7 +49,10 @@ def offered(line: str) -> list[str]:
         ("%%container e", {"exec", "events"}),
         ("%container run --na", {"--name"}),
         ("%container run --rm -", {"--name", "-e", "--help"}),
-        ("%container run --network ", {"none", "host"}),
+        ("%container run --network ", {"none", "host", "tea"}),
+        ("%container network map ", {"bridge", "tea"}),
+        ("%container network connect t", {"tea"}),
+        ("%container network connect tea web", {"web-1"}),
         ("%container run --runtime v", {"vm"}),
         ("%container run -d --restart on", {"on-failure"}),
         ("%check 05", {"05.1", "05.2", "05.3"}),
