@@ -19,10 +19,14 @@ def main() -> int:
 
             return serve(rest)
         case ["doctor", *rest]:
+            from containerlab import paths
+            from containerlab.images.shared import describe
             from containerlab.network.way_out_probe import way_out_refusal
             from containerlab.runtime.doctor import main as doctor
 
-            return doctor(rest, {"way_out": way_out_refusal})
+            shared = paths.shared_store()
+            told = describe(shared, paths.store_folder()) if shared is not None else None
+            return doctor(rest, {"way_out": way_out_refusal}, told)
         case ["system", "check", *rest]:
             from containerlab.engine.check import main as check
 

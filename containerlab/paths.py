@@ -11,7 +11,7 @@ import hashlib
 import os
 from pathlib import Path
 
-__all__ = ["api_socket", "run_folder", "store_folder", "supervisor_socket"]
+__all__ = ["api_socket", "run_folder", "shared_store", "store_folder", "supervisor_socket"]
 
 
 def store_folder() -> Path:
@@ -23,6 +23,12 @@ def store_folder() -> Path:
         return Path("/var/lib/containerlab")
     data_home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share"
     return Path(data_home).absolute() / "containerlab"
+
+
+def shared_store() -> Path | None:
+    """``CONTAINERLAB_SHARED_STORE``: images that the users of one host read together; None where there are none."""
+    chosen = os.environ.get("CONTAINERLAB_SHARED_STORE")
+    return Path(chosen).expanduser().absolute() if chosen else None
 
 
 def run_folder(store: Path) -> Path:

@@ -10,15 +10,13 @@ attributes of ``user`` are kept.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
 
+from containerlab import reflink
+
 __all__ = ["copy_file", "copy_tree"]
 
-# linux/fs.h, ioctl_ficlonerange(2)
-_FICLONE = 0x40049409
-_NO_CLONE = (errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM)
 _NO_LINK = (errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP)
 _NO_RANGE = (errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM)
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -144,13 +142,9 @@ class _Copy:
 
     def _content(self, source: int, target: int) -> None:
         if self._clones:
-            try:
-                fcntl.ioctl(target, _FICLONE, source)
+            if reflink.clone(source, target):
                 return
-            except OSError as error:
-                if error.errno not in _NO_CLONE:
-                    raise
-                self._clones = False
+            self._clones = False
         try:
             while os.copy_file_range(source, target, _PIECE):
                 pass

@@ -149,7 +149,8 @@ async def _run_engine(options: argparse.Namespace, run: Path, starter: Starter) 
     try:
         file = options.config or options.store / "config.json"
         configured = read_configuration(file, needed=options.config is not None)
-        settings = Settings(store=options.store, run=run, idle_exit=options.idle_exit or None, **configured)
+        idle, shared = options.idle_exit or None, paths.shared_store()
+        settings = Settings(store=options.store, run=run, idle_exit=idle, shared_store=shared, **configured)
         engine = await Engine.open(settings)
     except BaseException:
         with contextlib.suppress(OSError):

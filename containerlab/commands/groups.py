@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import click
 
-from containerlab.commands import disk, inspect, names, network, network_map, prune, volume
+from containerlab.commands import disk, inspect, names, network, network_map, prune, share, volume
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.result import Lines, Result
 from containerlab.errors import UsageError
@@ -61,7 +61,7 @@ _FAMILIES: dict[str, tuple[str, tuple[str, ...], dict[str, str], dict[str, click
         "The engine: what it takes of the disk, and prune.",
         ("events", "info"),
         {},
-        {"df": disk.df_command, "prune": prune.system_prune_command},
+        {"df": disk.df_command, "prune": prune.system_prune_command, "share": share.share_command},
     ),
     "builder": ("Builds: build, and prune of what they keep.", ("build",), {}, {"prune": prune.builder_prune_command}),
 }  # fmt: skip

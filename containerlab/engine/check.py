@@ -128,7 +128,7 @@ async def _open(store: Path, mend: bool) -> dict[str, Any]:
         return {"problems": [], "repaired": []}
     database = Database(store / "db.sqlite")
     try:
-        images, table = ImageStore(database, store), ContainerTable(database)
+        images, table = ImageStore(database, store, shared=paths.shared_store()), ContainerTable(database)
         nobody: Any = None
         settings = Settings(store=store, run=paths.run_folder(store))
         parts = Parts(settings, database, images, nobody, table, boot_id(), table.engine_id())

@@ -72,7 +72,7 @@ class Engine:
         supervisor = None
         try:
             table = ContainerTable(database)
-            images = ImageStore(database, settings.store)
+            images = ImageStore(database, settings.store, shared=settings.shared_store)
             supervisor = await SupervisorClient.connect(settings.run)
             parts = Parts(settings, database, images, supervisor, table, boot_id(), table.engine_id())
             engine = cls(settings, parts)

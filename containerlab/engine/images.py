@@ -14,7 +14,7 @@ from containerlab.engine.matching import check_names, label_matches
 from containerlab.engine.moments import moment
 from containerlab.engine.parts import Parts
 from containerlab.engine.transfers import Transfers
-from containerlab.errors import Conflict, InvalidReference, NotFound, RegistryError
+from containerlab.errors import Conflict, InvalidReference, NotFound, NotInRegistry, RegistryError
 from containerlab.images import Image, Reference
 from containerlab.images.kept import RepoDigest
 from containerlab.images.sharing import sharing
@@ -112,7 +112,8 @@ class Images:
     ) -> None:
         """An image by tag or digest, every tag of a bare name; ``emit`` receives Docker's messages, from any thread.
 
-        An embedded image is made here. Raises NotInRegistry and RegistryError, with near names as the hint.
+        An embedded image is made here; where no registry answers, the shared store may have one. Raises
+        NotInRegistry and RegistryError, with near names as the hint.
         """
         from containerlab.images import embedded
 
@@ -123,6 +124,8 @@ class Images:
             for image in await self.transfers.pull(reference, emit, credentials, platform):
                 self._parts.tell_image(image, "pull", name=reference.familiar())
         except RegistryError as error:
+            if not isinstance(error, NotInRegistry) and await self._shared(Reference.parse(ref), emit):
+                return None
             own = f"Images that need no registry: {', '.join(embedded.NAMES)}."
             error.hint = error.hint or self._parts.images.near(reference.familiar()) or own
             raise
@@ -155,6 +158,16 @@ class Images:
         for named, image in sorted(sent, key=lambda pair: pair[0].tag):
             await self.transfers.push(image, named, emit, credentials)
             self._parts.tell_image(image, "push", name=named.familiar())
+
+    async def _shared(self, reference: Reference, emit: Callable[[dict[str, Any]], None]) -> bool:
+        """Whether the users' shared store had it; it is named then, and told of."""
+        image = await asyncio.to_thread(self._parts.images.from_shared, reference)
+        if image is None:
+            return False
+        emit({"status": "No registry answers; taken from the shared store", "id": reference.tag})
+        emit({"status": f"Status: Image is up to date for {reference.familiar()}"})
+        self._parts.tell_image(image, "pull", name=reference.familiar())
+        return True
 
     async def _make(self, reference: Reference, emit: Callable[[dict[str, Any]], None]) -> None:
         known = {image.id for image in self._parts.images.list()}

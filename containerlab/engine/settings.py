@@ -16,7 +16,7 @@ class Settings:
     bytes, of ``log_max_file`` files a container; 0 never rotates. ``pids_limit`` is what a container gets that
     asked for nothing; 0 for no limit. ``publish_ip`` is where published ports bind without an address.
     ``registry_mirrors`` are addresses that are asked before docker.io, ``insecure_registries`` host[:port] or CIDR of
-    those that may do without TLS.
+    those that may do without TLS. ``shared_store`` is where images are that users share.
     """
 
     store: Path
@@ -30,3 +30,4 @@ class Settings:
     shm_size: int = 64 << 20
     registry_mirrors: tuple[str, ...] = ()
     insecure_registries: tuple[str, ...] = ()
+    shared_store: Path | None = None

@@ -18,15 +18,19 @@ from containerlab.errors import BadArchive, NotFound
 from containerlab.images.compression import CHUNK, ByteSource
 from containerlab.images.files import no_room, write_durably
 from containerlab.images.reference import DIGEST
+from containerlab.images.shared import SharedStore
 
 __all__ = ["ContentStore"]
 
 
 class ContentStore:
-    """Blobs below ``folder``; ``scratch`` is on the same file system and holds what is half-written."""
+    """Blobs below ``folder``; ``scratch`` is on the same file system and holds what is half-written.
 
-    def __init__(self, folder: Path, scratch: Path) -> None:
-        self._folder, self._scratch = folder, scratch
+    What isn't there is read in ``shared``, which is never written to.
+    """
+
+    def __init__(self, folder: Path, scratch: Path, shared: SharedStore | None = None) -> None:
+        self._folder, self._scratch, self._shared = folder, scratch, shared
         self._blobs = folder / "blobs" / "sha256"
         self._blobs.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name, text in (
@@ -103,18 +107,20 @@ class ContentStore:
         try:
             return open(self._path(digest), "rb")
         except FileNotFoundError:
+            if self._shared is not None and self._shared.has(digest):
+                return self._shared.open(digest)
             raise NotFound(f"the blob {digest} is missing from the content store") from None
 
     def has(self, digest: str) -> bool:
         """Whether the blob is there."""
-        return self._path(digest).exists()
+        return self._path(digest).exists() or (self._shared is not None and self._shared.has(digest))
 
     def remove(self, digest: str) -> None:
         """Forget a blob; one that isn't there is no error."""
         self._path(digest).unlink(missing_ok=True)
 
     def digests(self) -> Iterator[str]:
-        """Every blob's digest."""
+        """The digest of every blob of its own."""
         for entry in os.scandir(self._blobs):
             yield "sha256:" + entry.name
 

@@ -18,6 +18,7 @@ from typing import TypeVar
 from containerlab.errors import BadArchive, StorageFull
 from containerlab.images import marks, trees
 from containerlab.images.attributes import Attributes, Extracted, squashed_owner
+from containerlab.images.bodies import Bodies
 from containerlab.images.compression import ByteSource, decompressed
 from containerlab.images.hashing import Hashed
 from containerlab.images.headers import Entry, TarReader
@@ -29,7 +30,7 @@ __all__ = ["Extracted", "extract"]
 
 T = TypeVar("T")
 
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _ARCHIVES_FAULT = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EXDEV, errno.EMLINK)
@@ -51,6 +52,7 @@ def extract(
     implied: Callable[[bytes], os.stat_result | None] | None = None,
     record: Recorder | None = None,
     admit: Callable[[Entry], bool] | None = None,
+    bodies: Bodies | None = None,
 ) -> Extracted:
     """Unpack a tar of any compression below the open directory ``root_fd``.
 
@@ -59,7 +61,7 @@ def extract(
     files. ``into`` names a directory inside the root, made when missing. ``implied(path)`` tells how a
     directory should look that the archive uses but doesn't list. ``record`` takes what is needed to make the same
     plain stream again from the files. ``admit(entry)`` is asked for each entry before it is made, may change its
-    names, and says whether it is wanted.
+    names, and says whether it is wanted. ``bodies`` may have files whose blocks are shared instead of written again.
 
     Raises ``BadArchive`` for a stream that is damaged, lies, or would write outside, ``StorageFull``, and
     ``OSError``. What was written until then stays: the caller unpacks into a place of its own.
@@ -69,7 +71,7 @@ def extract(
     attributes = Attributes(owner or squashed_owner(), umask, implied)
     reader = TarReader(plain, limits, record.literal if record is not None else None)
     work = _Extraction(root_fd, reader, limits, attributes, whiteouts, components(into), record)
-    work.admit = admit
+    work.admit, work.bodies = admit, bodies
     try:
         work.run()
         reader.drain(_TAIL)
@@ -90,6 +92,7 @@ class _Extraction:
     """One archive on its way to the disk."""
 
     admit: Callable[[Entry], bool] | None = None
+    bodies: Bodies | None = None
 
     def __init__(
         self,
@@ -170,7 +173,10 @@ class _Extraction:
         self._count(entry.size)
         fd = self._place(path, lambda parent, name: os.open(name, _NEW_FILE, 0o600, dir_fd=parent))
         try:
-            for chunk in self._reader.payload():
+            payload = self._reader.payload()
+            if self.bodies is not None and entry.size:
+                payload = self.bodies.share(fd, self._result.entries, entry.size, payload)
+            for chunk in payload:
                 _write(fd, chunk)
             if self._record is not None and entry.size:
                 self._record.file(b"/".join(path), entry.size, os.fstat(fd).st_ino)

@@ -22,6 +22,7 @@ from containerlab.errors import BadArchive, NotFound
 from containerlab.images import copied_views, trees, views
 from containerlab.images._syscalls import RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS, openat2
 from containerlab.images.attributes import squashed_owner
+from containerlab.images.bodies import Bodies
 from containerlab.images.compression import ByteSource, Writable
 from containerlab.images.extract import Extracted, extract
 from containerlab.images.files import Reserve, no_room
@@ -194,11 +195,12 @@ class LayerStore:
         *,
         diff_id: str | None = None,
         owner: str | None = None,
+        bodies: Bodies | None = None,
     ) -> Layer:
         """Unpack a layer's archive on top of ``parent``; gives the layer that exists if it is known already.
 
-        It is pinned for ``owner`` the moment that it exists. Raises ``BadArchive`` when the plain stream's digest isn't
-        ``diff_id``, and whatever ``extract`` raises.
+        ``bodies`` may have files whose blocks are shared. The layer is pinned for ``owner`` the moment that it exists.
+        Raises ``BadArchive`` when the plain stream's digest isn't ``diff_id``, and whatever ``extract`` raises.
         """
         below = self.chain(parent)
         with self._files.half_made("layer") as half:
@@ -213,6 +215,7 @@ class LayerStore:
                         whiteouts=True,
                         implied=self._looks_of(below),
                         record=record,
+                        bodies=bodies,
                     )
                     record.finish(fd)
             if diff_id is not None and done.diff_id != diff_id:

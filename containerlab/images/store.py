@@ -23,6 +23,7 @@ from containerlab.images.layer import chain_id
 from containerlab.images.layers import LayerStore
 from containerlab.images.limits import CONFIG_BYTES, Limits
 from containerlab.images.reference import DIGEST, Reference
+from containerlab.images.shared import SharedStore
 
 __all__ = ["Image", "ImageStore"]
 
@@ -75,16 +76,19 @@ class Image(msgspec.Struct, frozen=True):
 
 
 class ImageStore:
-    """The images of one store folder; safe to use from any thread."""
+    """The images of one store folder; safe to use from any thread. ``shared``: the folder of those that users share."""
 
-    def __init__(self, database: Database, store_folder: Path, *, limits: Limits | None = None) -> None:
+    def __init__(
+        self, database: Database, store_folder: Path, *, limits: Limits | None = None, shared: Path | None = None
+    ) -> None:
         self._database = database
         self._lock = threading.RLock()
         self._embedding = threading.RLock()
         self._configs: dict[str, ImageConfig] = {}
         self.layers = LayerStore(database, store_folder, limits=limits)
         database.ensure(_TABLES)
-        self.content = ContentStore(store_folder / "content", store_folder / "tmp")
+        self.shared = SharedStore(shared) if shared is not None else None
+        self.content = ContentStore(store_folder / "content", store_folder / "tmp", self.shared)
         self.kept = Kept(database)
         self.layers.end_errands()
         self._sweep_blobs()
@@ -103,7 +107,7 @@ class ImageStore:
         return [self._image(row) for row in self._database.rows("SELECT * FROM images")]
 
     def resolve(self, name: str) -> Image:
-        """By full id, reference, or unique beginning of an id; embedded images are made on first use.
+        """By full id, reference, or unique beginning of an id; shared and embedded images are taken on first use.
 
         Raises ``NoSuchImage``, with near names as its hint, and ``InvalidReference``.
         """
@@ -119,7 +123,7 @@ class ImageStore:
         found = self._by_reference(reference) if reference is not None else None
         found = found or self._by_prefix(name)
         if found is None and reference is not None:
-            found = self._embedded(reference)
+            found = self.from_shared(reference) or self._embedded(reference)
         if found is None:
             raise NoSuchImage(reference.familiar() if reference else name, hint=self.near(name))
         return found
@@ -153,6 +157,16 @@ class ImageStore:
         if len(rows) > 1:
             raise InvalidParameter(f"image id {text} is ambiguous", hint="give more of its digits")
         return self._image(rows[0]) if rows else None
+
+    def from_shared(self, reference: Reference) -> Image | None:
+        """Take the image of that name out of the shared store; None where it has none. Raises what ``take`` raises."""
+        descriptor = self.shared.find(reference) if self.shared is not None else None
+        if self.shared is None or descriptor is None:
+            return None
+        from containerlab.images.take_shared import take
+
+        with self._embedding:
+            return self._by_reference(reference) or take(self, self.shared, descriptor, reference)
 
     def _embedded(self, reference: Reference) -> Image | None:
         from containerlab.images import embedded  # late: it is large, and few starts need it
@@ -284,7 +298,8 @@ class ImageStore:
                 problems.append(f"image {row['id']}: its config names other layers than its row")
         needed, found = self.kept.needed(), set(self.content.digests())
         problems += [f"blob {digest}: no image needs it" for digest in sorted(found - needed)]
-        return problems + [f"blob {digest}: it is missing" for digest in sorted(needed - found)]
+        missing = [digest for digest in sorted(needed - found) if not self.content.has(digest)]
+        return problems + [f"blob {digest}: it is missing" for digest in missing]
 
     def _sweep_blobs(self) -> None:
         """Remove the blobs whose rows went, or never came."""

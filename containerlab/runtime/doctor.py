@@ -6,6 +6,7 @@ import argparse
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from containerlab import rung
 from containerlab.runtime.hosts import Host, probe
@@ -22,10 +23,15 @@ _RUNGS = {
 }
 
 
-def main(argv: list[str] | None = None, more: Mapping[str, Callable[[], str]] | None = None) -> int:
+def main(
+    argv: list[str] | None = None,
+    more: Mapping[str, Callable[[], str]] | None = None,
+    shared: Mapping[str, Any] | None = None,
+) -> int:
     """Prints the findings; 0 when containers can run here, else 1.
 
     ``more`` are features of other rooms: each is tried, and says why it can't be had, or nothing.
+    ``shared`` is what is known of the store that users share: ``{"path", "refusal", "images", "way", "why"}``.
     """
     parser = argparse.ArgumentParser(prog="containerlab doctor", description=__doc__)
     parser.add_argument("--json", action="store_true", help="for programs")
@@ -39,17 +45,25 @@ def main(argv: list[str] | None = None, more: Mapping[str, Callable[[], str]] | 
         features=host.features | {name: not refusal for name, refusal in refusals.items()},
         reasons=host.reasons | {name: refusal for name, refusal in refusals.items() if refusal},
     )
-    found = {**host.to_dict(), "losses": losses(host.rung)}
-    print(json.dumps(found, indent=2) if options.json else _table(host))
+    found = {**host.to_dict(), "losses": losses(host.rung), "shared_store": shared}
+    print(json.dumps(found, indent=2) if options.json else _table(host, shared))
     return 0 if host.rung != "none" else 1
 
 
-def _table(host: Host) -> str:
+def _shared(found: Mapping[str, Any]) -> list[str]:
+    if found["refusal"]:
+        return [f"shared   {found['path']} is not used: {found['refusal']}"]
+    way = "files share its blocks (reflink)" if found["way"] == "reflink" else f"files are copies ({found['why']})"
+    return [f"shared   {found['path']}, {len(found['images'])} images; {way}"]
+
+
+def _table(host: Host, shared: Mapping[str, Any] | None) -> str:
     lines = [
         f"rung     {_RUNGS[host.rung]}",
         f"kernel   {host.kernel} ({host.machine}), {host.cpus} CPUs",
         f"cgroup   {host.cgroup}",
         f"store    {host.store}",
+        *(_shared(shared) if shared is not None else []),
         "",
         "The ladder, best first:",
     ]

@@ -196,6 +196,7 @@ class _Pull:
                 blobs = [
                     LayerBlob(layer.diff_id, layer.descriptor.digest, layer.descriptor.size, layer.descriptor.mediaType)
                     for layer in missing
+                    if not self._shared_digest(layer)
                 ]
                 origin = Origin(
                     blobs,
@@ -230,7 +231,7 @@ class _Pull:
         downloads: dict[str, Download] = {}
         for layer in layers:
             self._progress.part(layer.id, "Pulling fs layer")
-            digest = layer.descriptor.digest
+            digest = self._shared_digest(layer) or layer.descriptor.digest
             if digest not in downloads and not self._images.content.has(digest):
                 downloads[digest] = stack.enter_context(self._downloads.using(digest, layer.descriptor.size))
         for digest in list(downloads)[_DOWNLOADS:]:
@@ -250,6 +251,12 @@ class _Pull:
             pool.shutdown(cancel_futures=True)
         return downloads
 
+    def _shared_digest(self, layer: _Layer) -> str:
+        """The name of the layer's plain tar where users share it, which isn't kept here; empty where they don't."""
+        shared = self._images.shared
+        plain = layer.diff_id != layer.descriptor.digest
+        return layer.diff_id if plain and shared is not None and shared.has(layer.diff_id) else ""
+
     def _download(self, download: Download) -> None:
         name = short(download.digest)
         try:
@@ -266,7 +273,8 @@ class _Pull:
         with contextlib.ExitStack() as stack:
             source: ByteSource
             if download is None or arriving is None:
-                source = stack.enter_context(self._images.content.open(layer.descriptor.digest))
+                digest = self._shared_digest(layer) or layer.descriptor.digest
+                source = stack.enter_context(self._images.content.open(digest))
             else:
                 source = _Told(download, self._check, self._progress, arriving)
             try:
