@@ -31,6 +31,10 @@ def main() -> int:
             from containerlab.engine.check import main as check
 
             return check(rest)
+        case ["system", "reset", *rest]:
+            from containerlab.api.reset import main as reset
+
+            return reset(rest)
         case ["runtime", *rest]:
             from containerlab.runtime.cli import main as runtime
 

@@ -90,15 +90,20 @@ class Family(click.Group):
         with formatter.section("Verbs"):
             rows = [(name, command.help or "") for name, command in self.commands.items()]
             if self.name == "system" and ctx.find_root().info_name == "containerlab":
-                rows = [("check", "Prove that store, kernel and records agree; --repair mends them."), *rows]
+                rows = [
+                    ("check", "Prove that store, kernel and records agree; --repair mends them."),
+                    *rows,
+                    ("reset", "End the engine, and remove all images, containers and volumes."),
+                ]
             formatter.write_dl(rows)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            if (self.name, args[0]) == ("system", "check"):
-                raise UsageError("system check is for a terminal, not for a cell.", hint="!containerlab system check")
+            if self.name == "system" and args[0] in ("check", "reset"):
+                words = f"system {args[0]}"
+                raise UsageError(f"{words} is for a terminal, not for a cell.", hint=f"!containerlab {words}")
             raise unknown(ctx, f"{self.name} {args[0]}", names.hint(args[0], self.commands))
         return super().resolve_command(ctx, args)
 
