@@ -56,10 +56,12 @@ class TcpForward:
                     client.close()
                     continue
                 try:
-                    self._streams.add(Stream(client, self._target, self._family, self._streams.discard))
+                    stream = Stream(client, self._family, self._streams.discard)
                 except OSError:
                     client.close()
                     raise
+                self._streams.add(stream)
+                stream.start(self._target)
             except BlockingIOError:
                 return
             except OSError as error:

@@ -25,37 +25,52 @@ _RESET = b"\1\0\0\0\0\0\0\0"  # struct linger: on, no second
 
 
 class Stream:
-    """``client`` joined to ``target``; ``ended(stream)`` is called once, when both are closed. It owns ``client``."""
+    """``client``, which it owns, joined to a target.
 
-    def __init__(
-        self,
-        client: socket.socket,
-        target: tuple[str, int],
-        family: socket.AddressFamily,
-        ended: Callable[[Stream], None],
-    ) -> None:
+    ``ended(stream)`` is called once, when both are closed; that may be within ``start``.
+    """
+
+    def __init__(self, client: socket.socket, family: socket.AddressFamily, ended: Callable[[Stream], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._client, self._ended = client, ended
         self._server = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         self._flows: list[_Flow] = []
-        self._limit = self._loop.call_later(_CONNECT_SECONDS, self.close)
+        self._limit: asyncio.TimerHandle | None = None
+
+    def start(self, target: tuple[str, int]) -> None:
+        """Connect to an address and a port, and move what there is."""
         try:
-            client.setblocking(False)
+            self._client.setblocking(False)
             self._server.setblocking(False)
             self._server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self._server.connect_ex(target) not in (0, errno.EINPROGRESS):
+            said = self._server.connect_ex(target)
+            if said == errno.EINPROGRESS:
+                # To a container of this host the handshake is over by now: asked again, connect(2) says how it ended.
+                said = self._server.connect_ex(target)
+            if said == 0:
+                self._join()
+            elif said == errno.EALREADY:
+                self._limit = self._loop.call_later(_CONNECT_SECONDS, self.close)
+                self._loop.add_writer(self._server, self._connected)
+            else:
                 raise ConnectionRefusedError
-            self._loop.add_writer(self._server, self._connected)
         except OSError:
-            # Not before the caller has it: it learns of the end from the loop, as of any other.
-            self._loop.call_soon(self.close)
+            self.close()
 
     def _connected(self) -> None:
-        self._loop.remove_writer(self._server)
-        self._limit.cancel()
+        self._stop_waiting()
         if self._server.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.close()
             return
+        self._join()
+
+    def _stop_waiting(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+            self._limit = None
+            self._loop.remove_writer(self._server)
+
+    def _join(self) -> None:
         try:
             for source, sink in ((self._client, self._server), (self._server, self._client)):
                 self._flows.append(_Flow(source, sink, self._flow_ended))
@@ -81,8 +96,7 @@ class Stream:
     def _close(self) -> None:
         if self._client.fileno() < 0:
             return
-        self._limit.cancel()
-        self._loop.remove_writer(self._server)
+        self._stop_waiting()
         for flow in self._flows:
             flow.close()
         self._server.close()
