@@ -25,7 +25,7 @@ from containerlab.engine.network_files import has_names, write_network_files
 from containerlab.engine.network_plan import endpoints, wanted_ports
 from containerlab.engine.network_set import NetworkSet
 from containerlab.engine.network_views import container_names
-from containerlab.engine.network_worker import Use, Worker
+from containerlab.engine.network_worker import Others, Use, Worker
 from containerlab.engine.options import network_mode
 from containerlab.engine.parts import Parts
 from containerlab.engine.port_refusal import port_refused
@@ -50,6 +50,8 @@ LOOPBACK_ALONE = "The default network has loopback alone here: {}."
 _Result = TypeVar("_Result")
 # How long an address isn't given to another container; the kernel has taken the namespace down long before.
 _LEAVING_SECONDS = 1.0
+# The network thread asks the event loop; one that has ended must not hold it for ever.
+_LOOP_SECONDS = 30.0
 
 
 class Attachments:
@@ -164,9 +166,8 @@ class Attachments:
         write_network_files(self.known, container, lines, leads_out=self._worker.leads_out)
 
     async def _serve(self, use: Use, prepared: Prepared | None, bound: list[Bound]) -> None:
-        others = [other for other in self._uses() if other.container != use.container]
         sockets = prepared.sockets if prepared is not None else []
-        pid = await self.run(self._worker.serve, use, sockets, bound, others)
+        pid = await self.run(self._worker.serve, use, sockets, bound, self._others(use.container))
         self._follow_helper(pid)
 
     def started(self, container: Container) -> None:
@@ -334,11 +335,20 @@ class Attachments:
         running = (self._use(container) for container in self._parts.registry if container.state.running)
         return [use for use in running if use.served]
 
+    def _others(self, container: str = "") -> Others:
+        """Those that run, but for ``container``; called in the network thread, copied in the event loop."""
+        loop = asyncio.get_running_loop()
+
+        async def copied() -> list[Use]:
+            return [use for use in self._uses() if use.container != container]
+
+        return lambda: asyncio.run_coroutine_threadsafe(copied(), loop).result(_LOOP_SECONDS)
+
     def renamed(self, container: Container) -> None:
         """Others find it by its new name."""
         use = self._use(container)
         if container.state.running and use.has_names:
-            self._parts.background.spawn(self.run(self._worker.rename, use, self._uses()))
+            self._parts.background.spawn(self.run(self._worker.rename, use, self._others()))
 
     async def connect(self, container: Container, network: Network, end: Endpoint) -> None:
         """Attach a running container to one more network. Raises ContainerlabError; its lock is held."""
@@ -356,9 +366,8 @@ class Attachments:
             self._write_files(container)
             use = self._use(container)
             if use.has_names:
-                others = [other for other in self._uses() if other.container != container.id]
                 told = dataclasses.replace(use, ports=())
-                self._follow_helper(await self.run(self._worker.serve, told, sockets, [], others))
+                self._follow_helper(await self.run(self._worker.serve, told, sockets, [], self._others(container.id)))
                 await self.run(self._worker.watch, container.id, state.pid)
             for each in sockets:
                 each.close()
@@ -374,7 +383,7 @@ class Attachments:
             await self.run(self._worker.disconnect, state.pid, end, list(state.endpoints))
         self._write_files(container)
         if end.network != "bridge":
-            await self.run(self._worker.rename, self._use(container), self._uses())
+            await self.run(self._worker.rename, self._use(container), self._others())
 
     async def reconcile(self) -> None:
         """An engine's start: sweep what nobody needs, and have what runs served again."""

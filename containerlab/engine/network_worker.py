@@ -23,7 +23,7 @@ from containerlab.network.lab import Lab, Prepared, name_sockets
 from containerlab.network.model import Endpoint, Network, Port
 from containerlab.network.namespace import inside, kept
 
-__all__ = ["Use", "Worker"]
+__all__ = ["Others", "Use", "Worker"]
 
 log = logging.getLogger(__name__)
 _AGAIN_SECONDS = 60.0
@@ -48,6 +48,10 @@ class Use:
     def served(self) -> bool:
         """Whether the helper has anything to do for it."""
         return self.has_names or bool(self.ports)
+
+
+Others = Callable[[], list[Use]]
+"""Whom a new helper must be told of besides; asked only where there is a new one, so that a start doesn't list all."""
 
 
 class Worker:
@@ -141,23 +145,23 @@ class Worker:
             raise
         return bound
 
-    def serve(self, use: Use, sockets: Sequence[socket.socket], bound: Sequence[ports.Bound], others: list[Use]) -> int:
-        """Have the helper serve a container; its pid. ``others`` are those that it must know too, when it is new."""
+    def serve(self, use: Use, sockets: Sequence[socket.socket], bound: Sequence[ports.Bound], others: Others) -> int:
+        """Have the helper serve a container; its pid. ``others`` tells whom it must know too, when it is new."""
         helper = self._connected(others)
         _tell_names(helper, use, sockets)
         self._publish(helper, use, bound)
         return helper.pid
 
-    def rename(self, use: Use, others: list[Use]) -> None:
+    def rename(self, use: Use, others: Others) -> None:
         """Tell a container's names and networks that have changed; ``others`` as for ``serve``."""
         _tell_names(self._connected(others), use, [])
 
-    def _connected(self, others: list[Use]) -> Helper:
+    def _connected(self, others: Others) -> Helper:
         if self._helper is None:
             self._helper = Helper(self._run, self.inode)
         served = self._helper.ensure()
         if served is not None:
-            self._restore(self._helper, others, served)
+            self._restore(self._helper, others(), served)
         return self._helper
 
     def restore(self, uses: list[Use]) -> int:
@@ -167,7 +171,7 @@ class Worker:
             return 0
         if self._helper is not None:
             self._helper.close()
-        return self._connected(uses).pid
+        return self._connected(lambda: uses).pid
 
     def _restore(self, helper: Helper, uses: list[Use], served: list[str]) -> None:
         helper.call("keep", containers=[use.container for use in uses])
