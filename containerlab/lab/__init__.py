@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from containerlab.client import connect
+    from containerlab.lab.audit import Audit, audit
     from containerlab.lab.comparison import Comparison, compare
     from containerlab.lab.diagrams import layer_sharing, stacks
     from containerlab.lab.exercises import Verdict, check, exercise
@@ -29,12 +30,14 @@ if TYPE_CHECKING:
     from containerlab.lab.views import two_views
 
 __all__ = [
+    "Audit",
     "Comparison",
     "Figure",
     "Sharing",
     "Table",
     "Verdict",
     "another_store",
+    "audit",
     "check",
     "compare",
     "connect",
@@ -56,6 +59,7 @@ __all__ = [
 
 _HOMES = {
     "connect": "containerlab.client",
+    **dict.fromkeys(("Audit", "audit"), "containerlab.lab.audit"),
     **dict.fromkeys(("Comparison", "compare"), "containerlab.lab.comparison"),
     **dict.fromkeys(("layer_sharing", "stacks"), "containerlab.lab.diagrams"),
     **dict.fromkeys(("Verdict", "check", "exercise"), "containerlab.lab.exercises"),

@@ -152,6 +152,19 @@ def _quick(client: docker.DockerClient, *steps: str, command: str = "python3 -B 
     build(client, "quick:1", "\n".join(["FROM lab/python", "ENV PYTHONPATH=/packages", *steps, f"CMD {command}"]))
 
 
+PLURAL = "RUN mkdir /packages && echo 'word = 1' > /packages/plural.py"
+WEB = "RUN mkdir /app && echo 'word = 2' > /app/web.py"
+
+
+def _guestbook(client: docker.DockerClient, *steps: str) -> None:
+    build(client, "guestbook:1", "\n".join(["FROM lab/python", "ENV PYTHONPATH=/packages", *steps]))
+
+
+def _service(client: docker.DockerClient, service: str, **options: Any) -> None:
+    labels = {"com.docker.compose.project": "guestbook", "com.docker.compose.service": service}
+    run(client, f"guestbook-{service}-1", labels=labels, **options)
+
+
 def _proof_of_a_file(client: docker.DockerClient) -> None:
     """The token in a file of the context, used and deleted."""
     packed = io.BytesIO()
@@ -263,6 +276,24 @@ WRONG: list[tuple[str, str, Way]] = [
     ("11.1", "the host's root", lambda client: _scratch("611", "pivot_root", "umount2", "chdir")),
     ("11.2", "rights may come back", lambda client: _scratch("612", "NO_NEW_PRIVS")),
     ("11.2", "capabilities left", lambda client: _scratch("612", "capset")),
+    ("12.1", "no program", lambda client: _guestbook(client, PLURAL)),
+    ("12.1", "no package", lambda client: _guestbook(client, WEB)),
+    ("12.1", "the program comes first", lambda client: _guestbook(client, WEB, PLURAL)),
+    ("12.2", "the secret is inside", lambda client: _guestbook(client, "ENV PASSWORD=open-sesame")),
+    ("12.2", "root", lambda client: _guestbook(client, "USER 0:1000")),
+    ("12.2", "no health check", lambda client: _guestbook(client, "USER 1000")),
+    ("12.3", "no web", lambda client: None),
+    ("12.3", "capabilities", lambda client: _service(client, "web", cap_drop=["CHOWN"], read_only=True)),
+    ("12.3", "writable", lambda client: _service(client, "web", cap_drop=["ALL"])),
+    ("12.3", "not healthy", lambda client: _service(client, "web", cap_drop=["ALL"], read_only=True)),
+    ("12.4", "no volume", lambda client: _service(client, "db", volumes={"guests": {"bind": "/elsewhere"}})),
+    (
+        "12.4",
+        "the database is open",
+        lambda client: _service(
+            client, "db", network="bridge", ports={"8001/tcp": None}, volumes=["/data"], environment={"DATA": "/data"}
+        ),
+    ),
     (
         "06.3",
         "made from an id",

@@ -88,6 +88,29 @@ def test_without_git_and_a_registry_the_cells_say_so_and_the_rest_works(tmp_path
     assert said["two-stores"] == "the same digest: True\n"
 
 
+@pytest.mark.slow
+@pytest.mark.root
+def test_the_capstones_solution_passes_every_check() -> None:
+    notebook = nbformat.read(lessons.ROOT / "notebooks/12-capstone.ipynb", as_version=4)
+    cells = {cell.id: cell for cell in notebook.cells}
+    dockerfile, compose = re.findall(r"```(?:dockerfile|yaml)\n(.*?)```", cells["summary"].source, re.S)
+    cells["dockerfile"].source = (
+        f"Path('Dockerfile').write_text({dockerfile!r})\n"
+        "Path('password.txt').write_text('open-sesame\\n')\n%container build -t guestbook:1 ."
+    )
+    cells["compose"].source = f"%%compose up --wait\n{compose}"
+    cells["step-4"].cell_type, cells["step-4"].outputs, cells["step-4"].execution_count = "code", [], None
+    cells["step-4"].source = "%compose down -t 1\n%compose up --wait\nprint(guestbook('Alan'))"
+    with lessons.store() as environment:
+        _client(notebook).execute(env=environment)
+    said = {cell.id: "".join(output.get("text", "") for output in cell.get("outputs", ())) for cell in notebook.cells}
+    assert said["step-4"].endswith("3 guests: Ada, Grace, Alan\n")
+    for number in (1, 2, 3, 4):
+        [verdict] = [output for output in cells[f"check-{number}"].outputs if "data" in output]
+        assert f"Exercise 12.{number} is done" in verdict.data["text/plain"]
+    assert "well now:      6 of 6" in said["second-audit"]
+
+
 def _errors(cell: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     return [output for output in cell.get("outputs", ()) if output.output_type == "error"]
 
@@ -105,7 +128,8 @@ def _programs_without(prefixes: tuple[str, ...], folder: Path) -> str:
 def _readable_copy(name: str) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="cl-notebook-"))
     os.chown(folder, lessons.SOMEBODY, lessons.SOMEBODY)
-    shutil.copytree(lessons.ROOT / "notebooks/wheels", folder / "wheels")
+    for beside in ("guestbook", "wheels"):
+        shutil.copytree(lessons.ROOT / "notebooks" / beside, folder / beside)
     return Path(shutil.copy(lessons.ROOT / f"notebooks/{name}.ipynb", folder))
 
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import tarfile
-from collections.abc import Sequence
 from typing import Any
 
-import docker.errors
-
-from containerlab.client import lab_get
+from containerlab.lab.exercises.inside import file_of, made_in, ran
 from containerlab.lab.exercises.looking import image, image_is_there, remove_images
 from containerlab.lab.exercises.model import Exercise, Missing, Step
 from containerlab.lab.words import Words
@@ -22,8 +18,6 @@ _REPORT = "Emma: "
 _SLIM_LIMIT = 4_000_000
 _TOKEN = b"open-sesame"
 _PROOF = hashlib.sha256(_TOKEN + b"\n").hexdigest()
-_MOST_BYTES = 1 << 20
-_LONGEST_S = 20
 _PROGRAM = "/app/report.py"
 _FIND_PACKAGE = ["python3", "-B", "-c", "import shelf; print(shelf.__file__)"]
 
@@ -32,41 +26,8 @@ def _build(client: Any, tag: str, *lines: str) -> None:
     client.images.build(fileobj=io.BytesIO("\n".join(lines).encode()), tag=tag, rm=True)
 
 
-def _ran(client: Any, name: str, command: Sequence[str] | None = None) -> tuple[int, str]:
-    """The exit code and the output of an image's program, or of ``command`` in its place; one that goes on is ended."""
-    entrypoint = {} if command is None else {"entrypoint": command[0], "command": list(command[1:])}
-    try:
-        container = client.containers.create(name, network_mode="none", **entrypoint)
-    except docker.errors.APIError as error:  # an image without any program
-        return 127, str(error.explanation)
-    try:
-        container.start()
-        code = int(container.wait(timeout=_LONGEST_S)["StatusCode"])
-        return code, container.logs(stdout=True, stderr=False, tail=100).decode(errors="replace")
-    except (docker.errors.APIError, OSError) as error:
-        return 127, str(error)
-    finally:
-        container.remove(force=True, v=True)
-
-
-def _file(client: Any, name: str, path: str) -> str | None:
-    """What stands in a file of an image, its first megabyte; None where there is none."""
-    made = client.api.create_container(name, command=["true"])
-    try:
-        pieces, _ = client.api.get_archive(made["Id"], path)
-        packed = io.BytesIO(b"".join(pieces))
-        with tarfile.open(fileobj=packed) as archive:
-            member = archive.next()
-            content = archive.extractfile(member) if member is not None and member.isfile() else None
-            return None if content is None else content.read(_MOST_BYTES).decode(errors="replace")
-    except docker.errors.NotFound:
-        return None
-    finally:
-        client.api.remove_container(made["Id"], v=True)
-
-
 def _prints_the_report(client: Any) -> Missing | None:
-    code, output = _ran(client, "quick:1")
+    code, output = ran(client, "quick:1")
     if code == 0 and _REPORT in output:
         return None
     return Missing(
@@ -79,17 +40,8 @@ def _prints_the_report(client: Any) -> Missing | None:
     )
 
 
-def _made_in(client: Any, name: str, path: str) -> int:
-    """The number of the layer that a file of an image was made in, from 1; 0 where there is no such file."""
-    try:
-        made_by = lab_get(client, "/containerlab/where", image=name, path=path)["made_by"]
-    except docker.errors.NotFound:
-        return 0
-    return int(made_by["number"]) if made_by else 0
-
-
 def _packages_come_first(client: Any) -> Missing | None:
-    program = _made_in(client, "quick:1", _PROGRAM)
+    program = made_in(client, "quick:1", _PROGRAM)
     if not program:
         return Missing(
             "another place",
@@ -99,8 +51,8 @@ def _packages_come_first(client: Any) -> Missing | None:
             ),
             {"path": _PROGRAM},
         )
-    code, found = _ran(client, "quick:1", _FIND_PACKAGE)
-    package = 0 if code else _made_in(client, "quick:1", found.strip())
+    code, found = ran(client, "quick:1", _FIND_PACKAGE)
+    package = 0 if code else made_in(client, "quick:1", found.strip())
     if 0 < package < program:
         return None
     return Missing(
@@ -130,7 +82,7 @@ def _solve_quick(client: Any) -> None:
 
 
 def _holds_the_report(client: Any) -> Missing | None:
-    report = _file(client, "slim:1", "/report.txt")
+    report = file_of(client, "slim:1", "/report.txt")
     if report is not None and _REPORT in report:
         return None
     return Missing(
@@ -171,7 +123,7 @@ def _solve_slim(client: Any) -> None:
 
 
 def _holds_the_proof(client: Any) -> Missing | None:
-    proof = _file(client, "proof:1", "/proof")
+    proof = file_of(client, "proof:1", "/proof")
     if proof is not None and proof.split()[:1] == [_PROOF]:
         return None
     return Missing(
@@ -208,7 +160,7 @@ def _layers_keep_quiet(client: Any) -> Missing | None:
                     Words("What one step writes, a later one can only hide. `RUN --mount=type=secret` writes nothing."),
                 ),
             )
-        last = piece[-len(_TOKEN) :]
+        last = (last + piece)[-len(_TOKEN) :]
     return None
 
 
