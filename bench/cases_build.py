@@ -67,7 +67,7 @@ class _FrontEnds:
     def warm(self, *options: str) -> None:
         """The verb alone, as ``%container build`` calls it."""
         invoke(
-            ["build", "-q", "-t", "bench:1", *options, str(self.folder)], Context(connect=lambda: self.engine.client)
+            ["build", "-q", "-t", "bench:1", *options, str(self.folder)], _Own(connect=lambda: self.engine.client)
         )
 
 
