@@ -66,9 +66,7 @@ class _FrontEnds:
 
     def warm(self, *options: str) -> None:
         """The verb alone, as ``%container build`` calls it."""
-        invoke(
-            ["build", "-q", "-t", "bench:1", *options, str(self.folder)], _Own(connect=lambda: self.engine.client)
-        )
+        invoke(["build", "-q", "-t", "bench:1", *options, str(self.folder)], _Own(connect=lambda: self.engine.client))
 
 
 def _run(command: list[str], environment: dict[str, str]) -> None:

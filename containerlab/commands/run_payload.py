@@ -73,7 +73,7 @@ def _program(options: RunOptions, variable: Callable[[str], str]) -> Payload:
         "Cmd": list(options.command) or None,
         "Entrypoint": None if options.entrypoint is None else [options.entrypoint],
         "Env": environment(options.env, options.env_file, variable),
-        "Labels": {**lessons.labels(), **(pairs(labels, "--label", bare=True) or {})} or None,
+        "Labels": {**lessons.labels(), **(pairs(labels, "--label", bare=True) or {})},
         "WorkingDir": options.workdir,
         "User": options.user,
         "Hostname": options.hostname,

@@ -13,8 +13,9 @@ from tests.browser.lab import Lab, running
 _CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
+    """For one file alone: Playwright leaves an event loop running in this thread, in which asyncio.run can't work."""
     if _CHROMIUM is None:
         pytest.skip("needs Chromium (apt-test.txt)")
     from playwright.sync_api import sync_playwright

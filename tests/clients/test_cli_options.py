@@ -108,7 +108,6 @@ def test_a_device_cgroup_rule_lets_a_made_node_be_opened(cli):
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (("--link", "other"), "link"),
         (("--cgroup-parent", "/x"), "cgroup-parent"),
         (("--storage-opt", "size=1G"), "storage-opt"),
         (("--ipc", "container:x"), "ipc"),

@@ -75,7 +75,7 @@ def test_a_killed_supervisor_ends_its_containers_and_they_are_recorded_so(own):
     assert (state["ExitCode"], state["Error"]) == (137, "supervisor lost")
     assert eventually(lambda: state_of(client, again.id)["Status"] == "running")
     assert state_of(client, again.id)["Pid"] not in pids
-    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    assert eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
     assert client.containers.run(IMAGE, "echo well", remove=True, network_mode="none") == b"well\n"
 
 

@@ -78,7 +78,7 @@ def test_nbval_agrees_with_what_was_saved_and_fails_on_what_was_not(kernel: None
         f"%container run -d --replace --name {name} --network none {IMAGE} sleep 100",
         f"%container ps --filter name={name}",
         f"%%container exec {name} sh\necho from the body; echo err >&2",
-        f"%%dockerfile -t {name}:1 --network none\nFROM {IMAGE}\nRUN sleep 0.3; echo one | tee /one",
+        f"%%dockerfile -t {name}:1 --no-cache --network none\nFROM {IMAGE}\nRUN sleep 0.3; echo one | tee /one",
         f"%container rmi {name}:1\n%container rm -f {name}",
     )
     executed(made)
