@@ -16,6 +16,8 @@ from nbclient import NotebookClient
 
 from tests.notebooks import lessons
 
+# Those that an ordinary user's engine has the most to do with; the others' turn comes with the slow tests.
+_SOON = ("01-first-container", "08-networking")
 NAMES = [path.stem for path in lessons.LESSONS]
 
 
@@ -27,7 +29,9 @@ def test_lesson_runs_and_every_output_is_as_stored(name: str) -> None:
 
 
 @pytest.mark.root
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [name if name in _SOON else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
+)
 def test_lesson_runs_the_same_for_a_user_without_root(name: str, tmp_path: Path) -> None:
     notebook = _readable_copy(name)
     try:
