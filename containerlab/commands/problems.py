@@ -79,7 +79,9 @@ def start_failure(message: str, hint: str = "") -> StartFailed:
         code = 127
     elif any(words in text for words in _NOT_EXECUTABLE):
         code = 126
-    return StartFailed(message, exit_code=code, hint=hint or (_meaning(code) if code != 125 else ""))
+    # Docker's code goes by words alone: a port that may not be had is 126 too, and has nothing to do with a program.
+    told = code != 125 and "external connectivity" not in text
+    return StartFailed(message, exit_code=code, hint=hint or (_meaning(code) if told else ""))
 
 
 def translate(error: BaseException, client: Any = None) -> ContainerlabError | None:

@@ -158,7 +158,10 @@ def _tree() -> click.Group:
         subcommand_metavar="VERB [ARGS]...",
         epilog="`VERB --help` tells the options of a verb.",
     )
-    root = click.version_option(__version__, prog_name="containerlab", message="%(prog)s %(version)s")(root)
+    version = click.version_option(
+        __version__, "-v", "--version", prog_name="containerlab", message="%(prog)s %(version)s"
+    )
+    root = version(root)
     for commands in SECTIONS.values():
         for command in commands:
             root.add_command(command)

@@ -35,10 +35,11 @@ class Drawn(Result):
 @click.argument("containers", nargs=-1)
 @pass_context
 def namespaces_command(context: Context, kinds: str, containers: tuple[str, ...]) -> Result:
-    from containerlab.lab.namespaces import namespaces
+    from containerlab.lab.namespaces import NOTEBOOK, TERMINAL, namespaces
 
     running = names.container_names(context.client, states=("running", "paused"))
-    return Drawn(namespaces(context.client, *(containers or running), kinds=kinds.split(",") if kinds else ()))
+    chosen, here = kinds.split(",") if kinds else (), NOTEBOOK if context.notebook else TERMINAL
+    return Drawn(namespaces(context.client, *(containers or running), kinds=chosen, here=here))
 
 
 @verb("usage", help="Watch a container for some seconds: memory, processors, processes, and the limits it meets.")

@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import docker.errors
+
 from containerlab.errors import NoSuchContainer
 from containerlab.lab.words import Words, say
 
@@ -51,7 +53,22 @@ def read_life(client: Any, name: str, *, since: float = 0) -> list[Turn]:
     if not heard:
         raise NoSuchContainer(name)
     last = heard[-1]["Actor"]["ID"]
-    return [_turn(event) for event in heard if event["Actor"]["ID"] == last and event["Action"] in (*_MOVES, *_NOTED)]
+    turns = [_turn(event) for event in heard if event["Actor"]["ID"] == last and event["Action"] in (*_MOVES, *_NOTED)]
+    return turns if since or any(turn.event == "create" for turn in turns) else [*_forgotten(client, last), *turns]
+
+
+def _forgotten(client: Any, identifier: str) -> list[Turn]:
+    """The beginning of a life whose events are forgotten (an engine keeps the last ones, and each health check
+    makes three), as far as the container's record has it; nothing of one that is gone."""
+    try:
+        state = client.api.inspect_container(identifier)["State"]
+    except docker.errors.NotFound:
+        return []
+    source = say("from its record; what came between is forgotten")
+    turns = [Turn("create", "created")]
+    if not state["StartedAt"].startswith("0001-"):
+        turns.append(Turn("start", "running", source))
+    return turns
 
 
 def _turn(event: dict[str, Any]) -> Turn:

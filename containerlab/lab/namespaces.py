@@ -15,7 +15,7 @@ from containerlab.lab.figure import Figure, Table
 from containerlab.lab.theme import SERIES
 from containerlab.lab.words import Words, say
 
-__all__ = ["KINDS", "Resident", "draw_namespaces", "namespaces", "read_namespaces"]
+__all__ = ["KINDS", "NOTEBOOK", "TERMINAL", "Resident", "draw_namespaces", "namespaces", "read_namespaces"]
 
 KINDS = {
     "pid": Words("processes"),
@@ -29,6 +29,9 @@ KINDS = {
 }
 """The kinds of namespaces, as /proc/PID/ns calls them, and what each of them holds."""
 
+NOTEBOOK, TERMINAL = Words("this notebook"), Words("this terminal")
+"""What the process is called that looks on."""
+
 _UNKNOWN = "?"
 
 
@@ -40,12 +43,12 @@ class Resident:
     ids: dict[str, int | None]
 
 
-def read_namespaces(client: Any, names: Sequence[str]) -> list[Resident]:
-    """This process first, then the first process of each running container.
+def read_namespaces(client: Any, names: Sequence[str], here: Words = NOTEBOOK) -> list[Resident]:
+    """This process first, called ``here``, then the first process of each running container.
 
     Raises docker's ``NotFound`` for a name that isn't there, UsageError for a container that doesn't run.
     """
-    residents = [Resident(say("this notebook"), _ids("self"))]
+    residents = [Resident(say(here), _ids("self"))]
     for name in names:
         pid = client.api.inspect_container(name)["State"]["Pid"]
         if not pid:
@@ -66,15 +69,16 @@ def _ids(pid: str) -> dict[str, int | None]:
     return found
 
 
-def namespaces(client: Any, *names: str, kinds: Sequence[str] = ()) -> Figure:
+def namespaces(client: Any, *names: str, kinds: Sequence[str] = (), here: Words = NOTEBOOK) -> Figure:
     """Draw which namespaces the named containers share with each other, and with the host.
 
-    ``kinds`` chooses some of ``KINDS``; without any it is all. Raises UsageError for one that isn't there.
+    ``kinds`` chooses some of ``KINDS``; without any it is all. ``here`` is what this process is called.
+    Raises UsageError for a kind that is none.
     """
     for kind in kinds:
         if kind not in KINDS:
             raise UsageError(say("There is no namespace {kind}.", kind=kind), hint=", ".join(KINDS))
-    return draw_namespaces(read_namespaces(client, names), kinds or list(KINDS))
+    return draw_namespaces(read_namespaces(client, names, here), kinds or list(KINDS))
 
 
 def draw_namespaces(residents: Sequence[Resident], chosen: Sequence[str] = tuple(KINDS)) -> Figure:
@@ -142,10 +146,11 @@ def _summary(residents: Sequence[Resident], kinds: Sequence[str], letters: dict[
         shared = [kind for kind in kinds if letters[kind][column] == letters[kind][0]]
         sentences.append(
             say(
-                "{name} has namespaces of its own for {own}, and shares {shared} with this notebook",
+                "{name} has namespaces of its own for {own}, and shares {shared} with {here}",
                 name=resident.name,
                 own=", ".join(own) or say("nothing"),
                 shared=", ".join(shared) or say("nothing"),
+                here=residents[0].name,
             )
         )
     return "; ".join(sentences) + "."

@@ -80,6 +80,7 @@ def test_without_words_it_tells_the_verbs(cli: Cli) -> None:
     for word in ("Run a container:", "run ", "images", "timeline", "serve", "doctor"):
         assert word in done.stdout
     assert cli("--version").stdout.startswith("containerlab 0.")
+    assert cli("-v").stdout == cli("--version").stdout, "docker has the short form too"
     assert "--memory" in cli("run", "--help").stdout
 
 

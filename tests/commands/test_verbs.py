@@ -13,6 +13,7 @@ import pytest
 
 from containerlab.commands.build import BuildOptions, build
 from containerlab.commands.context import Context
+from containerlab.commands.problems import start_failure
 from containerlab.errors import (
     BuildFailed,
     Conflict,
@@ -58,6 +59,21 @@ def test_a_command_that_cannot_start_has_dockers_exit_code(verb: Verb, command: 
     with pytest.raises(StartFailed) as caught:
         verb(f"{RUN} --rm {IMAGE} {command}")
     assert caught.value.exit_code == code
+
+
+def test_a_port_that_may_not_be_had_says_nothing_of_programs() -> None:
+    failure = start_failure("driver failed programming external connectivity: listen tcp4 :80: bind: permission denied")
+    assert (failure.exit_code, failure.hint) == (126, ""), "the code is docker's, by its words"
+    assert "a program was found" in start_failure('exec: "/etc": permission denied').hint
+
+
+def test_namespaces_in_a_terminal_speak_of_no_notebook(verb: Verb, context: Context, name: str) -> None:
+    verb(f"{RUN} -d --name {name} {IMAGE} sleep 100")
+    told = {}
+    for context.notebook in (True, False):
+        told[context.notebook] = str(verb(f"namespaces {name}"))
+    assert "with this notebook" in told[True] and "terminal" not in told[True]
+    assert "with this terminal" in told[False] and "notebook" not in told[False]
 
 
 def test_an_unknown_image_names_its_neighbours(verb: Verb) -> None:

@@ -189,6 +189,7 @@ def test_builds_are_named_after_the_project_and_removed_by_rmi_local(project: Pr
     project.write("services:\n  job: {build: {context: ., args: {WORD: built}}, network_mode: none}\n")
     project("up --no-color")
     assert "job-1  | built" in project.out and "job-1 exited with code 0" in project.out
+    assert "Building job" in project.told, "whose steps they are"
     image = f"{project.name}-job"
     assert project.client.images.get(image).labels[labels.SERVICE] == "job"
     before = project.ids()

@@ -26,6 +26,22 @@ def test_the_whole_way_is_told_also_of_one_that_is_gone(client: docker.DockerCli
     assert Turn("kill", None, "signal 9") in turns
 
 
+def test_a_beginning_that_the_engine_has_forgotten_is_told_from_the_record(
+    client: docker.DockerClient, name: str
+) -> None:
+    made = client.containers.create("lab/busybox", "sleep 600", name=name, network_mode="none")
+    made.start()
+    for _ in range(256):
+        made.update(cpu_shares=1024)  # an event each, and the engine keeps 256
+    assert [(turn.event, turn.state) for turn in read_life(client, name)] == [
+        ("create", "created"),
+        ("start", "running"),
+    ]
+    made.kill()
+    made.wait()
+    assert life(client, name).to_dict()["states"] == ["created", "running", "exited"]
+
+
 def test_of_two_containers_of_one_name_the_last_one_is_meant(client: docker.DockerClient, name: str) -> None:
     client.containers.create("lab/busybox", "true", name=name).remove()
     client.containers.create("lab/busybox", "true", name=name)

@@ -113,6 +113,8 @@ def _build(
     )
     if len(plan.platforms) > 1:
         raise UsageError(f"service {service.name}: an image here has one platform, its own")
+    if not quiet:
+        desk.context.output.notice(f"Building {service.name}")
     return build(desk.context, options).id
 
 
