@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import weakref
 from pathlib import Path
 
 from containerlab.errors import HostLacks
@@ -46,6 +47,8 @@ class LocalRegistry:
                 ["/bin/sh", "-c", _UNTIL_STDIN_ENDS, program, str(folder / "config.yml")],
                 stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
+        self.end = weakref.finalize(self, _end, self._process, folder)
+        """Ends it, and removes all that it holds; once is enough, twice does no harm."""
         try:
             self._wait(port)
         except BaseException:
@@ -56,13 +59,6 @@ class LocalRegistry:
         """The bytes of all answers so far, by the registry's own access log."""
         log = self._log.read_text(errors="replace")
         return sum(int(match[2]) for match in _STATUS_AND_BYTES.finditer(log))
-
-    def end(self) -> None:
-        """Once is enough, twice does no harm."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        self._process.wait(_START_S)
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> LocalRegistry:
         return self
@@ -77,6 +73,13 @@ class LocalRegistry:
                 last = self._log.read_text(errors="replace").strip().splitlines()[-1:]
                 raise HostLacks("The registry doesn't answer: " + "".join(last))
             time.sleep(0.02)
+
+
+def _end(process: subprocess.Popen[bytes], folder: Path) -> None:
+    if process.stdin is not None:
+        process.stdin.close()
+    process.wait(_START_S)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _free_port() -> int:
