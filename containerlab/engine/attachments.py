@@ -18,11 +18,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from containerlab.engine.container import Container
-from containerlab.engine.container_links import check_links, hosts_lines, link_names, parse_link
+from containerlab.engine.container_links import hosts_lines, link_names, parse_link, resolve_links
 from containerlab.engine.models import ContainerConfig, HostConfig, NetworkingConfig
 from containerlab.engine.names import new_id
 from containerlab.engine.network_files import has_names, write_network_files
-from containerlab.engine.network_plan import endpoints, wanted_ports
+from containerlab.engine.network_plan import endpoints, settle, wanted_ports
 from containerlab.engine.network_set import NetworkSet
 from containerlab.engine.network_views import container_names
 from containerlab.engine.network_worker import Others, Use, Worker
@@ -36,7 +36,6 @@ from containerlab.errors import (
     HostLacks,
     InvalidParameter,
     NoSuchContainer,
-    NoSuchNetwork,
 )
 from containerlab.network.addresses import choose, derived_mac
 from containerlab.network.lab import Prepared
@@ -111,7 +110,7 @@ class Attachments:
     ) -> tuple[list[Endpoint], list[str]]:
         """A new container's ends and the warnings. Raises NoSuchNetwork, InvalidParameter, HostLacks."""
         if host.links:
-            check_links(self._parts.registry, host)
+            resolve_links(self._parts.registry, host)
         ends = endpoints(self.known, config, host, networking)
         wanted = wanted_ports(config, host, self._parts.settings.publish_ip)
         mode = network_mode(host)
@@ -134,7 +133,7 @@ class Attachments:
         if not state.networked:
             return
         await self.release(container)
-        networks = [self._network(end) for end in state.endpoints]
+        networks = [settle(self.known, end) for end in state.endpoints]
         for at, (network, end) in enumerate(zip(networks, state.endpoints, strict=True)):
             await self._assign(network, end, f"eth{at}")
         bound: list[Bound] = []
@@ -185,8 +184,8 @@ class Attachments:
     def _relink(self, container: Container) -> None:
         """Its address may be another one than those have on record who link to it on the default network."""
         for other in self._parts.registry:
-            links = other.record.host_config.links
-            if links and other.state.running and container.name in {parse_link(text)[0] for text in links}:
+            linked = {parse_link(text)[0] for text in other.record.host_config.links}
+            if other.state.running and not linked.isdisjoint((container.id, container.name)):
                 with contextlib.suppress(Conflict, NoSuchContainer):
                     self._write_files(other)
 
@@ -279,12 +278,6 @@ class Attachments:
                 end.gateway = "" if network.internal else subnet.gateway
         end.mac = end.asked_mac or derived_mac(end.address)
         end.id = new_id()
-
-    def _network(self, end: Endpoint) -> Network:
-        network = self.known.by_id(end.network_id)
-        if network is None:
-            raise NoSuchNetwork(end.network, hint="It was removed since this container was made.")
-        return network
 
     async def _bind(self, container: Container) -> list[Bound]:
         """Its ports, on the host. Raises Conflict in Docker's words, with who has the port."""

@@ -7,13 +7,15 @@ Source: docker/cli opts (``ParseLink``), moby daemon/links.go.
 
 from __future__ import annotations
 
+import contextlib
+
 from containerlab.engine.container import Container, Registry
 from containerlab.engine.models import HostConfig
 from containerlab.engine.options import network_mode
 from containerlab.errors import Conflict, InvalidParameter, NoSuchContainer
 from containerlab.network.model import Endpoint
 
-__all__ = ["check_links", "hosts_lines", "link_names", "parse_link"]
+__all__ = ["hosts_lines", "link_names", "parse_link", "resolve_links", "shown_links"]
 
 
 def parse_link(text: str) -> tuple[str, str]:
@@ -26,18 +28,32 @@ def parse_link(text: str) -> tuple[str, str]:
     return name, alias or name
 
 
-def check_links(registry: Registry, host: HostConfig) -> None:
-    """Raises InvalidParameter for a container that isn't there.
+def resolve_links(registry: Registry, host: HostConfig) -> None:
+    """Note whom a new container links to by id: names change. Raises InvalidParameter for one that isn't there.
 
     On a user network ``Links`` is a note: what holds are the links of its endpoint.
     """
-    if network_mode(host) in ("default", "bridge"):
+    if network_mode(host) == "default":
+        found = []
         for text in host.links:
-            name, _ = parse_link(text)
+            name, alias = parse_link(text)
             try:
-                registry.get(name)
+                found.append(f"{registry.get(name).id}:{alias}")
             except NoSuchContainer:
                 raise InvalidParameter(f"could not get container for {name}: No such container: {name}") from None
+        host.links = found
+
+
+def shown_links(registry: Registry, container: Container) -> list[str] | None:
+    """As Docker's inspect: ``/OTHER:/OWN/ALIAS`` by the names of now; nothing of user networks, nor of who is gone."""
+    host = container.record.host_config
+    if network_mode(host) != "default":
+        return None
+    found = []
+    for name, alias in map(parse_link, host.links):
+        with contextlib.suppress(NoSuchContainer):
+            found.append(f"/{registry.get(name).name}:/{container.name}/{alias}")
+    return found or None
 
 
 def hosts_lines(registry: Registry, container: Container) -> list[str]:

@@ -11,6 +11,7 @@ from containerlab.engine import filters as container_filters
 from containerlab.engine import freezer, names, updating, usage
 from containerlab.engine.attachments import Attachments
 from containerlab.engine.container import Container
+from containerlab.engine.container_links import shown_links
 from containerlab.engine.creation import Creation
 from containerlab.engine.follow import follow_log
 from containerlab.engine.lifecycle import Lifecycle
@@ -166,6 +167,7 @@ class Containers:
         if container.lower is None:
             container.lower = self._parts.images.layers.lower(container.record.chain_id or None)
         view = inspect_view(container, self._layers, container.lower)
+        view["HostConfig"]["Links"] = shown_links(self._parts.registry, container)
         if size:
             view["SizeRw"], view["SizeRootFs"] = await asyncio.to_thread(sizes_of, self._parts, container)
         return view

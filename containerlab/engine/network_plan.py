@@ -12,11 +12,11 @@ from containerlab.engine.container_links import parse_link
 from containerlab.engine.models import ContainerConfig, EndpointConfig, HostConfig, NetworkingConfig
 from containerlab.engine.network_set import NetworkSet
 from containerlab.engine.options import network_mode
-from containerlab.errors import Forbidden, InvalidParameter
+from containerlab.errors import Forbidden, InvalidParameter, NoSuchNetwork
 from containerlab.network import ports
 from containerlab.network.model import Endpoint, Network
 
-__all__ = ["endpoint", "endpoints", "wanted_ports"]
+__all__ = ["endpoint", "endpoints", "settle", "wanted_ports"]
 
 _OWN = {
     "host": "container cannot be disconnected from host network or connected to host network",
@@ -34,21 +34,51 @@ def endpoints(
         "bridge" if name == "default" else name: settings or EndpointConfig()
         for name, settings in networking.endpoints_config.items()
     }
-    for name in asked.keys() - {mode if mode.startswith("container:") else ""}:
-        known.get(name)
     if mode in ("none", "host") or mode.startswith("container:"):
         for settings in asked.values():
             _check_empty(settings, mode)
         return []
     names = list(asked)
     if mode != "default" or not names:
-        first = known.get("bridge" if mode == "default" else mode)
-        names = [name for name in names if known.get(name).id == first.id] or [first.name]
-        names += [name for name in asked if known.get(name).id != first.id]
-    ends = [endpoint(known.get(name), asked.get(name, EndpointConfig())) for name in names]
+        first = "bridge" if mode == "default" else mode
+        same = {name for name in names if _identity(known, name) == _identity(known, first)}
+        names = [*(same or [first]), *(name for name in asked if name not in same)]
+    ends = [_end(known, name, asked.get(name, EndpointConfig())) for name in names]
     if config.mac_address and not ends[0].asked_mac:
         ends[0].asked_mac = _checked_mac(config.mac_address)
     return ends
+
+
+def _find(known: NetworkSet, name: str) -> Network | None:
+    try:
+        return known.get(name)
+    except NoSuchNetwork:
+        return None
+
+
+def _identity(known: NetworkSet, name: str) -> str:
+    network = _find(known, name)
+    return name if network is None else network.id
+
+
+def _end(known: NetworkSet, name: str, asked: EndpointConfig) -> Endpoint:
+    """On a network that isn't there, as Docker, an end without its id: the start asks for it again."""
+    network = _find(known, name)
+    return _noted("", name, asked) if network is None else endpoint(network, asked)
+
+
+def settle(known: NetworkSet, end: Endpoint) -> Network:
+    """An end's network at the start. Raises NoSuchNetwork, InvalidParameter for what it can't give."""
+    network = known.by_id(end.network_id)
+    if network is None:
+        if end.network_id:
+            raise NoSuchNetwork(end.network, hint="It was removed since this container was made.")
+        network = known.get(end.network)
+        for text, version in ((end.asked_address, 4), (end.asked_address6, 6)):
+            if text:
+                _check_address(network, text, version)
+        end.network_id, end.network = network.id, network.name
+    return network
 
 
 def endpoint(network: Network, asked: EndpointConfig) -> Endpoint:
@@ -74,13 +104,19 @@ def endpoint(network: Network, asked: EndpointConfig) -> Endpoint:
     for text, version in ((address, 4), (address6, 6)):
         if text:
             _check_address(network, text, version)
+    return _noted(network.id, network.name, asked)
+
+
+def _noted(network_id: str, name: str, asked: EndpointConfig) -> Endpoint:
+    """What was asked, word by word."""
+    ipam = asked.ipam_config or {}
     return Endpoint(
-        network_id=network.id,
-        network=network.name,
+        network_id=network_id,
+        network=name,
         aliases=list(dict.fromkeys(asked.aliases)),
         links=[":".join(parse_link(link)) for link in asked.links],
-        asked_address=address,
-        asked_address6=address6,
+        asked_address=str(ipam.get("IPv4Address") or asked.ip_address),
+        asked_address6=str(ipam.get("IPv6Address") or ""),
         asked_mac=_checked_mac(asked.mac_address),
     )
 

@@ -15,7 +15,7 @@ from containerlab.engine.bundle import hosts_text
 from containerlab.engine.container import Container
 from containerlab.engine.models import ContainerConfig, HostConfig, NetworkingConfig
 from containerlab.engine.names import new_id
-from containerlab.engine.network_plan import endpoints, wanted_ports
+from containerlab.engine.network_plan import endpoints, settle, wanted_ports
 from containerlab.engine.network_set import NetworkSet
 from containerlab.engine.network_views import container_names
 from containerlab.engine.network_worker import Use, Worker
@@ -78,7 +78,7 @@ class SharedAttachments(Attachments):
         if state.networked:
             await self.release(container)
             for at, end in enumerate(state.endpoints):
-                self.assign(self._network(end), end, f"eth{at}")
+                self.assign(settle(self.known, end), end, f"eth{at}")
             bound = await self._bind(container)
             try:
                 use = self._use(container)

@@ -391,6 +391,42 @@ def test_a_link_is_a_name_of_ones_own(cli: Cli, network: str, name: str) -> None
     assert nobody.code == 125 and "could not get container for nobody: No such container: nobody" in nobody.err
 
 
+def test_links_are_shown_by_the_names_of_now_and_on_user_networks_not_at_all(
+    client: docker.DockerClient, network: str, name: str
+) -> None:
+    client.networks.create(network)
+    other = client.containers.run(IMAGE, "sleep 1000", name=name, detach=True)
+    web, lone = f"{name}-web", f"{name}-lone"
+    try:
+        linked = client.containers.create(IMAGE, "true", name=web, links={name: "store"})
+        assert linked.attrs["HostConfig"]["Links"] == [f"/{name}:/{web}/store"]
+        other.rename(f"{name}-new")
+        linked.reload()
+        assert linked.attrs["HostConfig"]["Links"] == [f"/{name}-new:/{web}/store"]
+        apart = client.containers.create(IMAGE, "true", name=lone, network=network, links={f"{name}-new": "store"})
+        assert apart.attrs["HostConfig"]["Links"] is None
+    finally:
+        for each in (f"{name}-new", web, lone):
+            with contextlib.suppress(docker.errors.NotFound):
+                client.api.remove_container(each, force=True)
+
+
+def test_a_network_that_isn_t_there_is_missed_at_the_start(
+    client: docker.DockerClient, cli: Cli, network: str, name: str
+) -> None:
+    made = client.containers.create(IMAGE, "true", name=name, network=network)
+    with pytest.raises(docker.errors.NotFound, match=f"network {network} not found"):
+        made.start()
+    made.reload()
+    assert (made.status, made.attrs["State"]["ExitCode"]) == ("created", 128)
+    client.networks.create(network)
+    made.start()
+    assert made.wait()["StatusCode"] == 0
+    missed = cli("run", "--rm", "--network", f"{network}-not", IMAGE, "true")
+    assert missed.code == 125 and f"network {network}-not not found" in missed.err
+    assert "Unable to find image" not in missed.err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

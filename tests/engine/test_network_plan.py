@@ -12,7 +12,7 @@ import pytest
 
 from containerlab.database import Database
 from containerlab.engine.models import ContainerConfig, EndpointConfig, HostConfig, NetworkingConfig, PortBinding
-from containerlab.engine.network_plan import endpoints, wanted_ports
+from containerlab.engine.network_plan import endpoints, settle, wanted_ports
 from containerlab.engine.network_set import NetworkSet
 from containerlab.engine.parts import Parts
 from containerlab.errors import Conflict, ContainerlabError, Forbidden, InvalidParameter, NoSuchNetwork
@@ -69,11 +69,26 @@ def test_an_endpoint_says_what_was_asked(known: NetworkSet) -> None:
     assert plan(known, "lab", mac="02:00:00:00:00:02")[0].asked_mac == "02:00:00:00:00:02"
 
 
+@pytest.mark.parametrize(("mode", "asked"), [("later", []), ("", ["later"]), ("later", ["later"])])
+def test_a_network_that_isn_t_there_yet_is_the_start_s_affair(known: NetworkSet, mode: str, asked: list[str]) -> None:
+    (end,) = plan(known, mode, **dict.fromkeys(asked, EndpointConfig(aliases=["db"])))
+    assert (end.network, end.network_id) == ("later", "")
+    with pytest.raises(NoSuchNetwork, match="network later not found"):
+        settle(known, end)
+    end.network = "aaa"
+    assert settle(known, end).name == end.network == "lab" and end.network_id == known.get("lab").id
+
+
+def test_an_address_is_looked_at_once_the_network_is_there(known: NetworkSet) -> None:
+    (end,) = plan(known, "later", later=EndpointConfig(ip_address="10.8.0.1"))
+    end.network = "lab"
+    with pytest.raises(InvalidParameter, match="does not belong"):
+        settle(known, end)
+
+
 @pytest.mark.parametrize(
     ("mode", "endpoint", "error", "message"),
     [
-        ("nosuch", {}, NoSuchNetwork, "network nosuch not found"),
-        ("", {"nosuch": None}, NoSuchNetwork, "network nosuch not found"),
         ("", {"bridge": EndpointConfig(ip_address="192.0.2.1")}, InvalidParameter, "user specified IP address"),
         ("", {"bridge": EndpointConfig(aliases=["db"])}, InvalidParameter, "network-scoped alias"),
         ("none", {"none": EndpointConfig(aliases=["db"])}, InvalidParameter, "network-scoped alias"),
