@@ -20,7 +20,7 @@ class Student:
     """One of them; whatever runs in their name is a process of their uid, with no more groups than their own."""
 
     def __init__(self, folder: Path, number: int) -> None:
-        self.uid = FIRST_UID + number
+        self.uid, self.name = FIRST_UID + number, f"containerlab-student-{number}"
         self.home = folder / f"student-{number}"
         self.home.mkdir(mode=0o700)
         self.store = self.home / ".local/share/containerlab"
@@ -63,6 +63,21 @@ class Student:
         """Remove containers, engine, supervisor and files."""
         self.run(sys.executable, str(SOURCE / "tests/store.py"), str(self.store))
         shutil.rmtree(self.run_folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def accounts(of: list[Student]) -> Iterator[None]:
+    """Entries in passwd, with the subordinate ids that this host gives to new users."""
+    made: list[Student] = []
+    try:
+        for each in of:
+            words = ["useradd", "--no-create-home", "--home-dir", str(each.home), "--uid", str(each.uid), each.name]
+            subprocess.run(words, check=True)
+            made.append(each)
+        yield
+    finally:
+        for each in made:
+            subprocess.run(["userdel", "--force", each.name], check=False, stderr=subprocess.DEVNULL)
 
 
 @contextlib.contextmanager

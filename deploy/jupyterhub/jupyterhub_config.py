@@ -1,0 +1,56 @@
+"""JupyterHub for a class on one host: `jupyterhub -f jupyterhub_config.py`, as root. See docs/hosting.md.
+
+Each student is a user of the host, so that the kernel keeps them apart: their server, their engine and their containers
+are processes of their own uid. Set in the environment, or change here:
+
+    CONTAINERLAB_SHARED_STORE   images that all students read; filled by `containerlab system share DIR IMAGE…`
+    CONTAINERLAB_CLASS_MEMORY   what a student's server, engine and containers may take together, as in 2G
+    CONTAINERLAB_CLASS_CPUS     how many processors, as in 1.5
+"""
+
+import importlib.util
+import os
+import pwd
+import sys
+from pathlib import Path
+
+c = get_config()  # noqa: F821  (JupyterHub gives it)
+
+programs = Path(sys.prefix) / "bin"
+memory = os.environ.get("CONTAINERLAB_CLASS_MEMORY", "2G")
+cpus = float(os.environ.get("CONTAINERLAB_CLASS_CPUS", "1.5"))
+
+# With systemd each student gets a unit: the limits hold for all that they start, engine and containers too, and with
+# the cgroup delegated `run --memory` works inside. Without it there are no limits but the host's own.
+if importlib.util.find_spec("systemdspawner") and Path("/run/systemd/system").is_dir():
+    c.JupyterHub.spawner_class = "systemdspawner.SystemdSpawner"
+    c.SystemdSpawner.mem_limit = memory
+    c.SystemdSpawner.cpu_limit = cpus
+    c.SystemdSpawner.unit_extra_properties = {"Delegate": "yes", "TasksMax": "4096"}
+else:
+    c.JupyterHub.spawner_class = "jupyterhub.spawner.LocalProcessSpawner"
+
+
+def runtime_folder(spawner):
+    """A login's folder for sockets, where there is one; else the engine makes its own below /tmp, 0700."""
+    folder = Path(f"/run/user/{pwd.getpwnam(spawner.user.name).pw_uid}")
+    return str(folder) if folder.is_dir() else ""
+
+
+c.Spawner.cmd = [str(programs / "jupyterhub-singleuser")]
+c.Spawner.default_url = "/lab"
+c.Spawner.environment = {
+    "XDG_RUNTIME_DIR": runtime_folder,
+    "CONTAINERLAB_SHARED_STORE": os.environ.get("CONTAINERLAB_SHARED_STORE", ""),
+    # The engine's processes are many; their malloc arenas need not be.
+    "MALLOC_ARENA_MAX": "1",
+}
+c.Spawner.env_keep = ["PATH", "LANG", "LC_ALL"]
+c.Spawner.start_timeout = 120
+c.Spawner.http_timeout = 120
+c.JupyterHub.concurrent_spawn_limit = 10
+
+c.JupyterHub.bind_url = "http://127.0.0.1:8000"
+c.JupyterHub.hub_ip = "127.0.0.1"
+c.JupyterHub.cleanup_servers = True
+c.Authenticator.allow_existing_users = True
