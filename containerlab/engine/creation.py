@@ -174,7 +174,7 @@ class Creation:
         One with options is mounted for that only where the image has something, as Docker does.
         """
         layers, chain_id = self._parts.images.layers, image.chain_id
-        await asyncio.to_thread(self._volumes.ensure, points, asked)
+        await self._volumes.ensure(points, asked)
         mounted = self._volumes.with_options(points)
         plain = [point for point in points if point not in mounted]
         if mounted:

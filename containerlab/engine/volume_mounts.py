@@ -8,6 +8,7 @@ runs, and with the supervisor at the latest.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
@@ -30,7 +31,7 @@ class VolumeMounts:
         self._lock = asyncio.Lock()
         self._held: Counter[str] = Counter()
         self._settling = False
-        self._mounted = {Path(point).parent.name for point in mounts_below(str(folder))}
+        self._mounted = self._found()
 
     def data(self, name: str) -> Path:
         """A volume's own folder, where it is mounted."""
@@ -73,15 +74,27 @@ class VolumeMounts:
 
     def mounted_now(self) -> list[str]:
         """The volumes that the kernel says are mounted, but for those in use at this moment."""
-        found = {Path(point).parent.name for point in mounts_below(str(self._folder))}
-        return sorted(name for name in found if not self._held[name])
+        return sorted(name for name in self._found() if not self._held[name])
+
+    def _found(self) -> set[str]:
+        """By the kernel's own paths, in which no link is; what is mounted below a volume's folder came with it."""
+        folder = os.path.realpath(self._folder)
+        parts = [point.removeprefix(f"{folder}/").split("/") for point in mounts_below(folder)]
+        return {part[0] for part in parts if part[1:] == ["_data"]}
 
     def drop(self, name: str) -> None:
-        """Whatever is mounted at a volume that is to be removed: its files aren't the volume's to delete."""
+        """Let go of whatever is mounted at a volume."""
         self._mounted.discard(name)
         with suppress(OSError):
             while True:
                 unmount_volume(str(self.data(name)))
+
+    def drop_to_delete(self, name: str) -> None:
+        """The same, before its folder is deleted. Raises ContainerlabError if the mount stayed: those files are
+        somebody else's."""
+        self.drop(name)
+        if name in self._found():
+            raise ContainerlabError(f"remove {name}: what is mounted at it can't be unmounted, so nothing is deleted")
 
     def _needs(self, name: str) -> bool:
         volume = self._find(name)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from containerlab.engine.state import MountPoint
 from containerlab.engine.volume_mounts import VolumeMounts
 from containerlab.engine.volume_options import check_driver, check_name, check_options
 from containerlab.engine.volume_table import Volume, VolumeTable
-from containerlab.errors import Conflict, InvalidParameter, NoSuchVolume
+from containerlab.errors import Conflict, ContainerlabError, InvalidParameter, NoSuchVolume
 
 __all__ = ["Volumes"]
 
@@ -41,6 +43,7 @@ class Volumes:
         self._folder = parts.settings.store / "volumes"
         self._folder.mkdir(mode=0o711, exist_ok=True)
         self._table = VolumeTable(parts.database)
+        self._making = threading.Lock()
         self._known = {volume.name: volume for volume in self._table.load()}
         self.mounts = VolumeMounts(self._folder, self._known.get, self._running)
         self._sweep()
@@ -81,7 +84,9 @@ class Volumes:
                 labels=labels or {},
                 options=options or {},
             )
-            volume = await asyncio.to_thread(self._make, made)
+            volume, new = await asyncio.to_thread(self._make, made)
+            if new:
+                self._parts.tell_volume(volume.name, "create")
         return self._view(volume)
 
     async def inspect(self, name: str) -> dict[str, Any]:
@@ -142,15 +147,14 @@ class Volumes:
     def _running(self, name: str) -> bool:
         return any(container.state.running for container in self.users(name))
 
-    def ensure(self, points: Iterable[MountPoint], asked: dict[str, Volume]) -> builtins.list[str]:
-        """Make those of ``points`` that aren't there; the names of the new ones. For a thread."""
-        made = []
+    async def ensure(self, points: Iterable[MountPoint], asked: dict[str, Volume]) -> None:
+        """Make those of ``points`` that aren't there."""
         for point in points:
             if point.name not in self._known:
                 plain = Volume(name=point.name, created=time.time_ns(), anonymous=point.anonymous)
-                self._make(asked.get(point.name, plain))
-                made.append(point.name)
-        return made
+                volume, new = await asyncio.to_thread(self._make, asked.get(point.name, plain))
+                if new:
+                    self._parts.tell_volume(volume.name, "create")
 
     async def release(self, points: Iterable[MountPoint]) -> None:
         """Remove the anonymous ones of ``points`` that no other container names."""
@@ -202,12 +206,16 @@ class Volumes:
             done.append(f"made the folder of the volume {name} anew: what it held is lost")
         return done
 
-    def _make(self, volume: Volume) -> Volume:
-        self.data(volume.name).mkdir(mode=0o755, parents=True, exist_ok=True)
-        self._table.insert(volume)
-        self._known[volume.name] = volume
-        self._parts.tell_volume(volume.name, "create")
-        return volume
+    def _make(self, volume: Volume) -> tuple[Volume, bool]:
+        """For a thread: the volume, and whether it is new. Of two that ask at once for one name the first makes it."""
+        with self._making:
+            known = self._known.get(volume.name)
+            if known is not None:
+                return known, False
+            self.data(volume.name).mkdir(mode=0o755, parents=True, exist_ok=True)
+            self._table.insert(volume)
+            self._known[volume.name] = volume
+            return volume, True
 
     async def _remove(self, volume: Volume) -> None:
         self._known.pop(volume.name, None)
@@ -216,7 +224,7 @@ class Volumes:
         await asyncio.to_thread(self._delete, volume.name)
 
     def _delete(self, name: str) -> None:
-        self.mounts.drop(name)
+        self.mounts.drop_to_delete(name)
         delete_tree(self._folder / name)
 
     def _get(self, name: str) -> Volume:
@@ -250,7 +258,8 @@ class Volumes:
         """Folders whose row never came, or went first."""
         for folder in self._folder.iterdir():
             if folder.name not in self._known:
-                self._delete(folder.name)
+                with suppress(ContainerlabError):  # what stays mounted is left alone, and found by system check
+                    self._delete(folder.name)
 
 
 def _asks_for_all(values: list[str]) -> bool:

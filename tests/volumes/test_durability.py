@@ -6,8 +6,10 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import docker
@@ -95,6 +97,60 @@ def test_a_tmpfs_volume_is_shared_across_a_killed_engine_and_gone_with_its_last_
         client.containers.get(container.id).remove(force=True)
         assert mounted(store) == []
         assert shell(client, "ls /x", mounts=[of_volume("quick")]) == ""
+
+
+def test_a_volume_s_mount_is_known_again_where_a_link_leads_to_the_store(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    store = Store(tmp_path / "link" / "store")
+    try:
+        with connected(store) as client:
+            client.volumes.create("quick", driver_opts={"type": "tmpfs", "device": "tmpfs"})
+            options = {"mounts": [of_volume("quick")], "network_mode": "none"}
+            script = "echo data > /x/file; touch /x/ready; sleep 1000"
+            container = client.containers.run(IMAGE, ["sh", "-c", script], detach=True, **options)
+            while container.exec_run(["test", "-e", "/x/ready"]).exit_code:
+                time.sleep(0.02)
+        store.kill(signal.SIGKILL)
+        with connected(store) as client:
+            assert shell(client, "cat /x/file", mounts=[of_volume("quick")]) == "data"
+    finally:
+        store.end()
+
+
+@pytest.mark.root
+def test_what_is_mounted_below_a_bound_folder_is_no_volume_s(store: Store, tmp_path: Path) -> None:
+    inner = tmp_path / "device" / "other" / "inner"
+    inner.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(inner)], check=True)
+    try:
+        with connected(store) as client:
+            bound = {"type": "none", "o": "rbind", "device": str(tmp_path / "device")}
+            client.volumes.create("bound", driver_opts=bound)
+            client.volumes.create("other", driver_opts={"type": "tmpfs", "device": "tmpfs"})
+            client.containers.run(
+                IMAGE, ["sleep", "1000"], mounts=[of_volume("bound")], network_mode="none", detach=True
+            )
+            found = client.api.request("GET", f"{client.api.base_url}/containerlab/check").json()
+            assert found["problems"] == []
+    finally:
+        store.end()
+        subprocess.run(["umount", str(inner)], check=True)
+
+
+def test_two_that_name_a_new_volume_at_once_share_it(store: Store) -> None:
+    with connected(store) as client, ThreadPoolExecutor(8) as pool:
+
+        def ask(at: int) -> str:
+            own = docker.APIClient(base_url=store.host, version="1.43")
+            try:
+                own.create_volume(f"new{at // 8}")
+                return str(own.create_volume(f"new{at // 8}")["Name"])
+            finally:
+                own.close()
+
+        assert list(pool.map(ask, range(160))) == [f"new{at // 8}" for at in range(160)]
+        assert len(client.volumes.list()) == 20
 
 
 def test_a_mount_that_a_killed_engine_left_for_nobody_is_let_go(store: Store) -> None:

@@ -206,3 +206,15 @@ def test_a_source_that_is_gone_at_the_start_is_made_again_or_named_as_its_option
     answer = cli("start", name)
     said = f'invalid mount config for type "bind": bind source path does not exist: {tmp_path}/gone'
     assert (answer.code, said in answer.err) == (1, True)
+
+
+@pytest.mark.ours("Docker's runtime is runc, which has tests of its own")
+def test_no_descriptor_of_a_bind_is_left_in_the_container(
+    waiting: Callable[..., docker.models.containers.Container], client: docker.DockerClient, shared: Path
+) -> None:
+    binds = [bind(shared, f"/x{at}") for at in range(12)]
+    said = client.containers.run(IMAGE, ["ls", "/proc/self/fd"], mounts=binds, network_mode="none", remove=True)
+    # ls itself opens the directory that it lists, as 3.
+    assert said.split() == [b"0", b"1", b"2", b"3"]
+    container = waiting("rslave", shared)
+    assert inside(container, "ls /proc/self/fd; ls -C /proc/1/fd").split() == ["0", "1", "2", "3", "0", "1", "2"]
