@@ -5,11 +5,14 @@ Enough of the protocol to read what a client and an engine say to each other wit
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 __all__ = ["Heads"]
 
 _END_OF_HEAD = b"\r\n\r\n"
+_LENGTH = re.compile(r"[0-9]{1,18}")
+_CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,15}")
 _HEAD_LIMIT = 256 * 1024
 _LINE_LIMIT = 64 * 1024
 
@@ -17,8 +20,7 @@ _LINE_LIMIT = 64 * 1024
 class Heads:
     """Feed it one direction's bytes; it gives the head of each message, as text, when that is complete.
 
-    ``bodiless(start_line)`` says which messages end with their head whatever it promises: answers to HEAD, 204, 304.
-    After a switch of protocols, and in a body that only the connection's end delimits, nothing more is found.
+    Answers to HEAD, 204 and 304 end with their head whatever it promises. After a switch of protocols, and in a body that only the connection's end delimits, nothing more is found.
     """
 
     def __init__(self, *, answers: bool) -> None:
@@ -68,7 +70,7 @@ class Heads:
             return
         if "chunked" in fields.get("transfer-encoding", "").lower():
             self._chunked = True
-        elif fields.get("content-length", "").isdigit():
+        elif _LENGTH.fullmatch(fields.get("content-length", "")):
             self._left = int(fields["content-length"])
         elif self._answers:
             self._raw = True
@@ -79,11 +81,11 @@ class Heads:
         if not found:
             self._raw = len(self._buffer) > _LINE_LIMIT
             return False
-        try:
-            size = int(line.split(b";")[0], 16)
-        except ValueError:
+        said = _CHUNK_SIZE.match(line)
+        if not said:
             self._raw = True
             return False
+        size = int(said[0], 16)
         if size == 0:
             if len(rest) < 2:
                 return False

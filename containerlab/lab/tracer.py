@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -28,6 +28,7 @@ __all__ = ["Call", "Tracer", "trace"]
 
 _PIECE = 64 * 1024
 _VERSION = re.compile(r"^/v1\.\d+(?=/)")
+_STATUS = re.compile(r"HTTP/\d\.\d ([0-9]{3})\b")
 _ID = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 
 
@@ -66,6 +67,7 @@ class Tracer:
         self._open: set[socket.socket] = set()
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(os.fspath(self.socket))
+        self.socket.chmod(0o600)
         self._listener.listen(64)
         self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._accepting.start()
@@ -121,11 +123,11 @@ class Tracer:
             with self._lock:
                 self._open -= {client, engine}
 
-    def _relay(self, source: socket.socket, target: socket.socket, read: object) -> None:
+    def _relay(self, source: socket.socket, target: socket.socket, read: Callable[[bytes], None]) -> None:
         """Pass on until the end; each side's half-close reaches the other."""
         try:
             while data := source.recv(_PIECE):
-                read(data)  # type: ignore[operator]
+                read(data)
                 target.sendall(data)
         except OSError:
             pass
@@ -144,8 +146,10 @@ class Tracer:
 
     def _answer(self, data: bytes, requests: Heads, answers: Heads, waiting: deque[Call]) -> None:
         for head in answers.feed(data):
-            status = int(head.split(" ")[1])
-            if status == 100 or not waiting:
+            # What isn't HTTP is passed on all the same, and answers nothing.
+            found = _STATUS.match(head)
+            status = int(found[1]) if found else 0
+            if status in (0, 100) or not waiting:
                 continue
             call = waiting.popleft()
             call.status, call.answered = status, time.monotonic() - self._began

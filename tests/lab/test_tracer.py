@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import stat
 from collections.abc import Iterator
+from pathlib import Path
 
 import docker
 import pytest
@@ -52,6 +55,42 @@ def test_a_refusal_is_drawn_with_its_status(tracer: Tracer) -> None:
     client.close()
 
 
+def test_nobody_else_may_connect_to_the_listener(tmp_path: Path) -> None:
+    tracer = Tracer(str(tmp_path / "nobody"))
+    try:
+        assert stat.S_IMODE(tracer.socket.stat().st_mode) == 0o600
+        assert stat.S_IMODE(tracer.socket.parent.stat().st_mode) == 0o700
+    finally:
+        tracer.close()
+    assert not tracer.socket.parent.exists()
+
+
+def test_what_is_not_http_is_passed_on_all_the_same(tmp_path: Path) -> None:
+    """Also where the head of an answer has no status, and where what goes on has nothing of a head."""
+    path = tmp_path / "odd.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(1)
+        tracer = Tracer(str(path))
+        try:
+            with socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(20)
+                client.connect(str(tracer.socket))
+                client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                with listener.accept()[0] as odd:
+                    assert odd.recv(100)
+                    odd.sendall(b"nonsense\r\n\r\nHTTP/1.1 many words\r\n\r\n")
+                received = b""
+                while piece := client.recv(100):
+                    received += piece
+                    if received.endswith(b"words\r\n\r\n"):
+                        client.shutdown(socket.SHUT_WR)
+            assert received == b"nonsense\r\n\r\nHTTP/1.1 many words\r\n\r\n"
+            assert [(call.path, call.status) for call in tracer.calls] == [("/", 0)]
+        finally:
+            tracer.close()
+
+
 @pytest.mark.parametrize("size", [1, 3, 7, 1000])
 def test_messages_are_told_apart_however_they_are_cut(size: int) -> None:
     sent = (
@@ -70,6 +109,19 @@ def test_an_answer_without_a_length_lasts_until_the_end() -> None:
         heads.feed(b"HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\n\r\nHTTP/1.1 500 not a head\r\n\r\n")
     )
     assert [head.split(" ")[1] for head in answered] == ["204", "200"]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\nContent-Length: \xb2\r\n\r\n",
+        b"GET / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n",
+        b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n\r\n",
+    ],
+)
+def test_a_length_that_is_none_is_no_error(sent: bytes) -> None:
+    assert [head.split(" ")[1] for head in Heads(answers=False).feed(sent)] == ["/"]
 
 
 def test_a_head_without_an_end_is_given_up() -> None:
