@@ -8,7 +8,9 @@ under another number the network helper listens there and passes on, as it does 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+from pathlib import Path
 
 from containerlab.engine.attachments import Attachments
 from containerlab.engine.bundle import hosts_text
@@ -26,8 +28,9 @@ from containerlab.errors import ContainerlabError
 from containerlab.network.model import Endpoint, Network, Port
 from containerlab.network.ports import Bound, Wanted, split_port
 
-__all__ = ["SharedAttachments"]
+__all__ = ["SharedAttachments", "overwrite"]
 
+_IN_PLACE = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 _ADDRESS = "127.0.0.1"
 # ip_unprivileged_port_start's default; below it a port needs CAP_NET_BIND_SERVICE.
 _PRIVILEGED = 1024
@@ -164,9 +167,7 @@ class SharedAttachments(Attachments):
             if names:
                 lines.append(f"{_ADDRESS}\t{' '.join(names)}\n")
         text = (hosts_text(container.record.host_config) + "".join(lines)).encode()
-        with open(path, "r+b", buffering=0) as file:
-            file.write(text)
-            file.truncate(len(text))
+        overwrite(path, text)
 
     def _names(self, container: Container, other: Container) -> list[str]:
         """What ``container`` may call ``other``: itself by its hostname, others by the networks that both are on."""
@@ -190,6 +191,19 @@ class _SharedWorker(Worker):
     def inode(self) -> int:
         """Of that namespace."""
         return os.stat("/proc/self/ns/net").st_ino  # noqa: PTH116
+
+
+def overwrite(path: Path, text: bytes) -> None:
+    """A plain file's content, in place; a program that proot runs can put a link there instead, which is left alone."""
+    try:
+        file = open(os.open(path, _IN_PLACE), "r+b", buffering=0)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return
+        raise
+    with file:
+        file.write(text)
+        file.truncate(len(text))
 
 
 def _port(wanted: Wanted, number: int) -> Port:
