@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -43,7 +42,7 @@ class Volumes:
         self._folder = parts.settings.store / "volumes"
         self._folder.mkdir(mode=0o711, exist_ok=True)
         self._table = VolumeTable(parts.database)
-        self._making = threading.Lock()
+        self._making = asyncio.Lock()
         self._known = {volume.name: volume for volume in self._table.load()}
         self.mounts = VolumeMounts(self._folder, self._known.get, self._running)
         self._sweep()
@@ -73,8 +72,8 @@ class Volumes:
         """
         anonymous = not name
         check_driver(name, driver)
-        volume = self._known.get(name)
-        if volume is None:
+        known = self._known.get(name)
+        if known is None:
             chosen = new_id() if anonymous else check_name(name)
             check_options(chosen, options or {})
             made = Volume(
@@ -84,10 +83,8 @@ class Volumes:
                 labels=labels or {},
                 options=options or {},
             )
-            volume, new = await asyncio.to_thread(self._make, made)
-            if new:
-                self._parts.tell_volume(volume.name, "create")
-        return self._view(volume)
+            known = await self._make(made)
+        return self._view(known)
 
     async def inspect(self, name: str) -> dict[str, Any]:
         """Docker's volume inspect."""
@@ -152,9 +149,7 @@ class Volumes:
         for point in points:
             if point.name not in self._known:
                 plain = Volume(name=point.name, created=time.time_ns(), anonymous=point.anonymous)
-                volume, new = await asyncio.to_thread(self._make, asked.get(point.name, plain))
-                if new:
-                    self._parts.tell_volume(volume.name, "create")
+                await self._make(asked.get(point.name, plain))
 
     async def release(self, points: Iterable[MountPoint]) -> None:
         """Remove the anonymous ones of ``points`` that no other container names."""
@@ -206,16 +201,19 @@ class Volumes:
             done.append(f"made the folder of the volume {name} anew: what it held is lost")
         return done
 
-    def _make(self, volume: Volume) -> tuple[Volume, bool]:
-        """For a thread: the volume, and whether it is new. Of two that ask at once for one name the first makes it."""
-        with self._making:
+    async def _make(self, volume: Volume) -> Volume:
+        """Of two that ask for one name at once the first makes it."""
+        async with self._making:
             known = self._known.get(volume.name)
-            if known is not None:
-                return known, False
-            self.data(volume.name).mkdir(mode=0o755, parents=True, exist_ok=True)
-            self._table.insert(volume)
-            self._known[volume.name] = volume
-            return volume, True
+            if known is None:
+                await asyncio.to_thread(self._write, volume)
+                known = self._known[volume.name] = volume
+                self._parts.tell_volume(volume.name, "create")
+        return known
+
+    def _write(self, volume: Volume) -> None:
+        self.data(volume.name).mkdir(mode=0o755, parents=True, exist_ok=True)
+        self._table.insert(volume)
 
     async def _remove(self, volume: Volume) -> None:
         self._known.pop(volume.name, None)

@@ -20,7 +20,8 @@ _LINE_LIMIT = 64 * 1024
 class Heads:
     """Feed it one direction's bytes; it gives the head of each message, as text, when that is complete.
 
-    Answers to HEAD, 204 and 304 end with their head whatever it promises. After a switch of protocols, and in a body that only the connection's end delimits, nothing more is found.
+    Answers to HEAD, 204 and 304 end with their head whatever it promises. After a switch of protocols, and in a body
+    that only the connection's end delimits, nothing more is found.
     """
 
     def __init__(self, *, answers: bool) -> None:

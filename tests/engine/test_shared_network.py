@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from containerlab.engine.shared_network import overwrite
@@ -19,6 +18,6 @@ def test_a_hosts_file_is_rewritten_in_place(tmp_path: Path) -> None:
 def test_a_link_that_a_program_put_in_its_place_leads_nowhere(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.write_text("mine")
-    os.symlink(mine, tmp_path / "hosts")
+    (tmp_path / "hosts").symlink_to(mine)
     overwrite(tmp_path / "hosts", b"theirs")
     assert mine.read_text() == "mine"
