@@ -18,6 +18,7 @@ _WIDE, _TALL, _GAP_X, _GAP_Y = 2.5, 1.28, 0.75, 0.34
 _HUES = {"built": "orange", "cached": "green", "failed": "purple", "skipped": "soft", "waiting": "soft"}
 _LETTERS = 27
 _MOST_INCHES = 14.0
+_LEGEND = 6.8
 _Place = tuple[float, float]
 
 
@@ -27,7 +28,7 @@ def draw_stages(stages: Sequence[Mapping[str, Any]], summary: str) -> Figure:
     width = max(x for x, _ in places.values()) + _WIDE
     height = max(y for _, y in places.values()) + _TALL
     scale = min(1.0, _MOST_INCHES / width)
-    figure = canvas(max(6.5, width * scale + 0.4), max(2.4, height + 1.05))
+    figure = canvas(max(_LEGEND + 0.3, width * scale + 0.4), max(2.4, height + 1.05))
     axes = bare_axes(figure, (0.01, 0.01, 0.98, 0.98))
     tips = {}
     for stage in stages:
@@ -36,7 +37,7 @@ def draw_stages(stages: Sequence[Mapping[str, Any]], summary: str) -> Figure:
         _draw_stage(axes, stage, places[stage["name"]], gid=f"stage-{number}")
         tips[f"stage-{number}"] = f"{stage['name']} (line {stage['line']}): {stage['words']}"
     _draw_legend(axes, -0.72)
-    axes.set_xlim(-0.15, max(width, 6.1 / scale) + 0.15)
+    axes.set_xlim(-0.15, max(width, _LEGEND / scale) + 0.15)
     axes.set_ylim(height + 0.15, -0.9)
     return Figure(
         title="The stages of the build",

@@ -58,6 +58,14 @@ FIGURES = figures()
 each_figure = pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES.keys())
 
 
+@pytest.mark.parametrize("stages", [STAGES[:1], STAGES], ids=["one", "all"])
+def test_the_legend_of_stages_is_not_cut_off(stages: list[dict[str, object]]) -> None:
+    canvas = draw_stages(stages, "").canvas
+    canvas.canvas.draw()
+    (last,) = [text for axes in canvas.axes for text in axes.texts if text.get_text() == "◆ longest path"]
+    assert last.get_window_extent().x1 <= canvas.bbox.x1
+
+
 def drawing(figure: Figure) -> str:
     found = re.search(r"(?s)<svg.*?</svg>", figure.to_html())
     assert found
