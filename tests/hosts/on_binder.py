@@ -182,6 +182,27 @@ def test_containers_of_one_image_share_no_file(client: docker.DockerClient) -> N
     assert sh(client, "head -c 4 /etc/passwd; test -e /bin/yes && echo there").startswith("root")
 
 
+def test_a_spare_root_is_ready_for_the_next_container_and_goes_with_the_image(
+    store: Store, client: docker.DockerClient
+) -> None:
+    built = _build(client, f"FROM {IMAGE}\nRUN echo mine > /mine\n")
+    client.containers.run(built, ["true"], remove=True)
+    found = "layers/*/spare/rootfs/mine"
+    eventually(lambda: bool(list(store.folder.glob(found))), 20)
+    (spare,) = (path.parents[1] for path in store.folder.glob(found))
+    inode = (spare / "rootfs/etc").stat().st_ino
+    container = client.containers.create(built, ["sh", "-c", "stat -c %i /etc; cat /mine; echo > /etc/passwd"])
+    container.start()
+    assert exit_code(container) == 0
+    assert container.logs().decode().split() == [str(inode), "mine"]
+    assert [each["Path"] for each in container.diff()] == ["/etc", "/etc/passwd"]
+    eventually(spare.exists, 20)
+    assert (spare / "rootfs/etc/passwd").read_text()[:4] == "root"
+    container.remove()
+    client.images.remove(built.id)
+    assert not spare.exists()
+
+
 def test_containers_live_on_when_the_engine_is_killed(store: Store, client: docker.DockerClient) -> None:
     container = client.containers.run(IMAGE, ["sh", "-c", "sleep 2; echo end; exit 6"], detach=True)
     store.kill()

@@ -10,12 +10,13 @@ written last: with its change time and the directories' inodes one finds out lat
 # ruff: noqa: PTH105, PTH110, PTH118
 from __future__ import annotations
 
+import errno
 import json
 import os
-import shutil
 from typing import Any
 
 from containerlab.runtime.inroot import Root
+from containerlab.runtime.proot import spare
 from containerlab.treecopy import copy_tree
 
 __all__ = ["RECORD", "SOURCE", "make_root", "root_path"]
@@ -42,13 +43,24 @@ def make_root(spec: dict[str, Any], bundle: str, points: list[tuple[str, bool]])
     if source is None or os.path.exists(record):
         return path
     if os.path.exists(path):
-        shutil.rmtree(path)  # half a copy, of a start that was cut short
-    directories = copy_tree(source, path)
+        spare.discard(path)  # half a copy, of a start that was cut short
+    directories = spare.take(source, path) or _copy(source, path)
     made = _make_points(path, points)
     with open(os.open(f"{record}.tmp", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
         json.dump({"made": made, "directories": directories}, file)
     os.replace(f"{record}.tmp", record)
     return path
+
+
+def _copy(source: str, path: str) -> dict[str, int]:
+    """Spares are the first to go from a disk that is full."""
+    try:
+        return copy_tree(source, path)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not spare.drop_all(source):
+            raise
+    spare.discard(path)
+    return copy_tree(source, path)
 
 
 def _make_points(path: str, points: list[tuple[str, bool]]) -> list[str]:

@@ -67,6 +67,8 @@ class Container:
         self._seccomp = spec.get("annotations", {}).get("containerlab.seccomp")
         backend = spec.get("annotations", {}).get("containerlab.backend", "native")
         self._vm, self._proot = backend == "vm", backend == PROOT
+        # The tree that the root is a copy of, on the rung proot.
+        self.copied_from = str(spec.get("annotations", {}).get("containerlab.copy", "")) if self._proot else ""
         self.cgroup = self._make_cgroup(spec)
         try:
             endpoint = make_endpoint(loop, io, lambda: on_detach(self, None))

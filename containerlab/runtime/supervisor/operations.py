@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from containerlab.runtime.cgroups import Cgroup, Driver
+    from containerlab.runtime.proot.spare import Spares
     from containerlab.runtime.supervisor.connection import Connection
     from containerlab.runtime.supervisor.loop import Loop
     from containerlab.runtime.supervisor.task import Answer, Task
@@ -36,6 +37,7 @@ class Operations:
 
     def __init__(self, loop: Loop, driver: Driver, publish: Callable[[bytes], None]) -> None:
         self._loop, self._driver, self._publish = loop, driver, publish
+        self._spares: Spares | None = None
         self._containers: dict[str, Container] = {}
         self._tasks: dict[int, Task] = {}
         self._held: dict[str, int] = {}
@@ -108,6 +110,15 @@ class Operations:
         container = self._container(request)
         container.start(_answer(connection, request["id"]), fds)
         self._adopt(container.task)
+        if container.copied_from:
+            self._spare_root(container.copied_from)
+
+    def _spare_root(self, source: str) -> None:
+        if self._spares is None:
+            from containerlab.runtime.proot.spare import Spares
+
+            self._spares = Spares(self._loop)
+        self._spares.started(source)
 
     def _exec(self, connection: Connection, request: dict[str, Any], fds: list[int]) -> None:
         """With ``attach`` the connection is joined before the process starts, so that its first output isn't lost."""
