@@ -110,5 +110,6 @@ def _of_another_rung(store: Path, *, copies: bool) -> ContainerlabError | None:
     there, here = ("under proot", "with mounts") if made_by_copies else ("with mounts", "under proot")
     return HostLacks(
         f"its layers were unpacked {there}, and containers run {here} now",
-        hint=f"{_ELSEWHERE.replace('a folder on another file system', 'another folder')}, or remove this one (containerlab system reset).",
+        hint=f"{_ELSEWHERE.replace('a folder on another file system', 'another folder')}, "
+        "or remove this one (containerlab system reset).",
     )
