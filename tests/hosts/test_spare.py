@@ -22,7 +22,6 @@ def view(tmp_path: Path) -> Path:
     (made / "etc").mkdir(parents=True)
     (made / "etc/passwd").write_text("root\n")
     (made / "etc").chmod(0o555)
-    (tmp_path / "store/tmp").mkdir()
     return made
 
 
@@ -60,7 +59,7 @@ def test_a_spare_becomes_one_containers_root_and_is_no_ones_else(view: Path, tmp
         assert (copy / "passwd").stat().st_ino != (view / "etc/passwd").stat().st_ino
         assert copy.stat().st_mode & 0o777 == 0o555
         assert sorted(path.name for path in (tmp_path / name).iterdir()) == ["copied.json", "rootfs"]
-    assert list((tmp_path / "store/tmp").iterdir()) == []
+    assert list((tmp_path / "store/spares").iterdir()) == []
 
 
 def test_a_broken_spare_is_no_ones_root(view: Path, tmp_path: Path) -> None:

@@ -1,12 +1,12 @@
 """A spare copy of an image's root, made while nothing else happens, so that the image's next container has it at once.
 
 ``STORE/layers/HEX/spare`` holds ``rootfs``, the copy, and ``directories.json``, what ``copy_tree`` gave. It appears by
-one rename from ``STORE/tmp`` and is taken by one, so that no two containers get the same; it goes with its layer. There
-are a few at most, none of a large image, and none where the disk is nearly full.
+one rename from ``STORE/spares`` and is taken by one, so that no two containers get the same; it goes with its
+layer. There are a few at most, none of a large image, and none where the disk is nearly full.
 """
 
 # The supervisor imports this module, and does without pathlib, which alone is 1.5 MB of its memory.
-# ruff: noqa: PTH101, PTH102, PTH104, PTH110, PTH112, PTH116, PTH119, PTH120, PTH208
+# ruff: noqa: PTH101, PTH102, PTH103, PTH104, PTH110, PTH116, PTH119, PTH120, PTH208
 from __future__ import annotations
 
 import contextlib
@@ -74,10 +74,30 @@ def drop_all(source: str) -> bool:
     found = False
     with contextlib.suppress(OSError):
         for name in os.listdir(layers):
-            if os.path.isdir(f"{layers}/{name}/{_SPARE}"):
-                discard(f"{layers}/{name}/{_SPARE}")
-                found = True
+            found |= _bury(f"{layers}/{name}/{_SPARE}")
     return found
+
+
+def _own_folder(spare: str) -> str:
+    """``STORE/spares``, made when missing: what is made or removed there nobody else sweeps meanwhile."""
+    folder = f"{os.path.dirname(os.path.dirname(os.path.dirname(spare)))}/spares"
+    os.makedirs(folder, 0o700, exist_ok=True)
+    for name in os.listdir(folder):
+        if not os.path.exists(f"/proc/{name.partition('-')[0]}"):
+            discard(f"{folder}/{name}")  # of one that was killed
+    return folder
+
+
+def _bury(spare: str) -> bool:
+    """Out of the layer by one rename before anything goes: the engine may be removing that. Whether it was there."""
+    try:
+        grave = f"{_own_folder(spare)}/{os.getpid()}-gone"
+        discard(grave)
+        os.rename(spare, grave)
+    except OSError:
+        return False
+    discard(grave)
+    return True
 
 
 def discard(folder: str) -> None:
@@ -133,7 +153,7 @@ def _fork(sources: list[str], dropped: list[str]) -> None:
             os.nice(_NICE)
             if os.getppid() == parent:
                 for source in dropped:
-                    discard(_place(source) or "")
+                    _bury(_place(source) or "")
                 for source in sources:
                     with contextlib.suppress(OSError):
                         _make(source)
@@ -145,7 +165,8 @@ def _make(source: str) -> None:
     spare = _place(source)
     if spare is None or os.path.exists(spare) or not _fits(source):
         return
-    scratch = f"{os.path.dirname(os.path.dirname(os.path.dirname(source)))}/tmp/{_SPARE}-{os.getpid()}"
+    scratch = f"{_own_folder(spare)}/{os.getpid()}"
+    discard(scratch)
     os.mkdir(scratch, 0o700)
     try:
         directories = copy_tree(source, f"{scratch}/{_ROOT}")
