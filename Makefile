@@ -54,7 +54,7 @@ bench: setup-test
 	$(BIN)/python -m bench
 
 trust: setup
-	$(BIN)/jupyter trust notebooks/*.ipynb
+	$(BIN)/jupyter trust notebooks/*.ipynb notebooks/ko/*.ipynb
 
 lab: trust
 	$(BIN)/jupyter lab --ServerApp.root_dir=. notebooks

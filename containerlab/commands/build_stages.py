@@ -9,6 +9,7 @@ from typing import Any
 
 from containerlab.commands import formats
 from containerlab.commands.build_steps import BuildLog, Step
+from containerlab.lab.words import say
 
 
 @dataclass(frozen=True)
@@ -37,15 +38,17 @@ class StageFacts:
     def words(self) -> str:
         """What became of it: ``built in 1.2 s, 2 of 3 steps cached``."""
         if self.state == "skipped":
-            return "skipped: the target doesn't need it"
+            return say("skipped: the target doesn't need it")
         if self.state == "waiting":
-            return "not begun"
+            return say("not begun")
         if self.state == "failed":
-            return "failed"
+            return say("failed")
         if self.state == "cached":
-            return f"cached, {formats.seconds(self.seconds)}"
-        part = f", {self.cached} of {self.steps} steps cached" if self.cached else ""
-        return f"built in {formats.seconds(self.seconds)}{part}"
+            return say("cached, {seconds}", seconds=formats.seconds(self.seconds))
+        part = (
+            ", " + say("{cached} of {steps} steps cached", cached=self.cached, steps=self.steps) if self.cached else ""
+        )
+        return say("built in {seconds}", seconds=formats.seconds(self.seconds)) + part
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "words": self.words()}
@@ -127,12 +130,15 @@ def stages_sentence(stages: list[StageFacts]) -> str:
     built = [stage for stage in stages if stage.state == "built"]
     cached = [stage for stage in stages if stage.state == "cached"]
     skipped = [stage.name for stage in stages if stage.state == "skipped"]
-    parts = [f"{len(stages)} stages: {len(built)} built, {len(cached)} cached"]
-    parts += [f"{len(skipped)} left out ({', '.join(skipped)})"] if skipped else []
+    parts = [
+        say("{count} stages: {built} built, {cached} cached", count=len(stages), built=len(built), cached=len(cached))
+    ]
+    parts += [say("{count} left out ({names})", count=len(skipped), names=", ".join(skipped))] if skipped else []
     path = [stage for stage in stages if stage.on_longest_path]
     words = ", ".join(parts)
     if len(path) < 2:
         return f"{words}."
     ordered = sorted(path, key=lambda stage: stage.ended or 0.0)
     took = (ordered[-1].ended or 0.0) - min(stage.began or 0.0 for stage in path)
-    return f"{words}; the longest path is {' → '.join(stage.name for stage in ordered)}, {formats.seconds(took)}."
+    way = " → ".join(stage.name for stage in ordered)
+    return f"{words}; " + say("the longest path is {way}, {seconds}.", way=way, seconds=formats.seconds(took))

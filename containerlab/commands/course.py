@@ -135,6 +135,12 @@ def reset_command(context: Context, lesson: str | None) -> Result:
     return Lines([f"removed {one}" for one in lessons.reset(context.client, lesson or None)])
 
 
+_NO_FONT = Words(
+    "This host has no font with Hangul, so pictures saved as PNG have boxes in place of it. "
+    "Install Debian's fonts-nanum, or the Python package koreanize-matplotlib, and restart the kernel."
+)
+
+
 @verb("lang", help="Choose the language of labels, hints and explanations, or tell which it is.")
 @click.argument("code", required=False)
 @pass_context
@@ -146,4 +152,9 @@ def lang_command(context: Context, code: str | None) -> Result:
             "lang is for a notebook: a terminal's next command would know nothing of it.",
             hint=f"CONTAINERLAB_LANG={code} chooses the language there.",
         )
-    return Lines([words.speak(code) if code else words.LANGUAGES[words.language()]])
+    lines = [words.speak(code) if code else words.LANGUAGES[words.language()]]
+    if code == "ko":
+        from containerlab.lab.draw import hangul_fonts
+
+        lines += [] if hangul_fonts() else [words.say(_NO_FONT)]
+    return Lines(lines)

@@ -15,6 +15,7 @@ from containerlab.lab.draw import megabytes
 from containerlab.lab.figure import Figure, Table
 from containerlab.lab.measure import Disk, Memory, Missing, Sample
 from containerlab.lab.theme import css
+from containerlab.lab.words import Words, say
 
 __all__ = ["Comparison", "compare"]
 
@@ -23,7 +24,7 @@ _PROBE = (
     " set -- /proc/[0-9]*; echo $#"
 )
 
-_NOT_MEASURED = "not measured"
+_NOT_MEASURED = Words("not measured")
 
 
 @dataclass(frozen=True)
@@ -75,16 +76,16 @@ class Comparison:
     def table(self) -> Table:
         """Rows: virtualization, kernel, memory, startup, disk, isolation; each cell from a measurement here."""
         rows = [
-            ("Virtualization mode", self._mode("container"), self._mode("vm")),
-            ("Kernel", *self._pair(self.inside, lambda seen: seen.kernel)),
-            ("Memory assigned", *self._pair(self.memory, _assigned)),
-            ("Memory used", *self._pair(self.memory, lambda cost: f"{megabytes(cost.used)} ({cost.how})")),
-            ("Memory that the program sees", *self._pair(self.inside, lambda seen: megabytes(seen.memory))),
-            ("Startup, request to exit code", _startup_cell(self.startup["container_api"]), self._vm_startup()),
-            ("Disk beyond the image", *self._pair(self.disk, lambda disk: megabytes(disk.instance))),
-            ("Isolation", self._isolation("container"), self._isolation("vm")),
+            (say("Virtualization mode"), self._mode("container"), self._mode("vm")),
+            (say("Kernel"), *self._pair(self.inside, lambda seen: seen.kernel)),
+            (say("Memory assigned"), *self._pair(self.memory, _assigned)),
+            (say("Memory used"), *self._pair(self.memory, lambda cost: f"{megabytes(cost.used)} ({cost.how})")),
+            (say("Memory that the program sees"), *self._pair(self.inside, lambda seen: megabytes(seen.memory))),
+            (say("Startup, request to exit code"), _startup_cell(self.startup["container_api"]), self._vm_startup()),
+            (say("Disk beyond the image"), *self._pair(self.disk, lambda disk: megabytes(disk.instance))),
+            (say("Isolation"), self._isolation("container"), self._isolation("vm")),
         ]
-        return Table(("", "Container", "Virtual machine"), rows)
+        return Table(("", say("Container"), say("Virtual machine")), rows)
 
     def _pair(self, by_name: Mapping[str, Any], show: Any) -> tuple[str, str]:
         container, machine = by_name["container"], by_name["vm"]
@@ -92,24 +93,31 @@ class Comparison:
 
     def _mode(self, name: str) -> str:
         if name == "container":
-            return "none: a process of the host's kernel" if self.shares_kernel else "not the host's kernel"
+            shared = say("none: a process of the host's kernel")
+            return shared if self.shares_kernel else say("not the host's kernel")
         if isinstance(self.inside["vm"], Missing):
-            return _NOT_MEASURED
-        return {"kvm": "hardware (KVM)", "tcg": "emulated processor (QEMU TCG)"}[self.accel or "tcg"]
+            return say(_NOT_MEASURED)
+        return {"kvm": say("hardware (KVM)"), "tcg": say("emulated processor (QEMU TCG)")}[self.accel or "tcg"]
 
     def _vm_startup(self) -> str:
         words = _startup_cell(self.startup["vm"])
         if self.accel == "tcg" and isinstance(self.slowdown, float):
-            words += f"; on this emulated processor a loop takes {self.slowdown:.0f} times as long as on the host's"
+            words += "; " + say(
+                "on this emulated processor a loop takes {factor} times as long as on the host's",
+                factor=f"{self.slowdown:.0f}",
+            )
         return words
 
     def _isolation(self, name: str) -> str:
         seen = self.inside[name]
         if isinstance(seen, Missing):
-            return _NOT_MEASURED
-        same = "the host's kernel boot" if seen.boot_id == self.host["boot_id"] else "a kernel boot of its own"
+            return say(_NOT_MEASURED)
+        own = seen.boot_id != self.host["boot_id"]
+        runs = say("runs on a kernel boot of its own") if own else say("runs on the host's kernel boot")
         others = seen.processes - 1
-        return f"runs on {same}; sees {others or 'no'} other process{'es' * (others != 1)}"
+        if others > 1:
+            return f"{runs}; {say('sees {others} other processes', others=others)}"
+        return f"{runs}; {say('sees 1 other process') if others else say('sees no other processes')}"
 
     @property
     def missing(self) -> dict[str, str]:
@@ -124,7 +132,7 @@ class Comparison:
 
     def _note(self) -> str:
         """The reasons, each once."""
-        return " ".join(f"Not measured: {reason}" for reason in dict.fromkeys(self.missing.values()))
+        return " ".join(say("Not measured: {reason}", reason=reason) for reason in dict.fromkeys(self.missing.values()))
 
     def __str__(self) -> str:
         return "\n\n".join(filter(None, [str(self.table), self._note()]))
@@ -133,7 +141,8 @@ class Comparison:
         return f"<Comparison of {self.image} as container and as virtual machine>"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        caption = html.escape(f"{self.image} as a container and as a virtual machine, measured on this host")
+        title = say("{image} as a container and as a virtual machine, measured on this host", image=self.image)
+        caption = html.escape(title)
         note = f"<p>{html.escape(self._note())}</p>" if self.missing else ""
         body = f"<figcaption>{caption}</figcaption>{self.table.to_html()}{note}"
         return {
@@ -202,14 +211,14 @@ def _inside(client: Any, image: str, runtime: str | None) -> Inside | Missing:
 
 
 def _or_missing(value: Any, show: Any) -> str:
-    return _NOT_MEASURED if isinstance(value, Missing) else str(show(value))
+    return say(_NOT_MEASURED) if isinstance(value, Missing) else str(show(value))
 
 
 def _assigned(cost: Memory) -> str:
-    return megabytes(cost.assigned) if cost.assigned else "no limit: as much as it needs"
+    return megabytes(cost.assigned) if cost.assigned else say("no limit: as much as it needs")
 
 
 def _startup_cell(sample: Sample | Missing) -> str:
     if isinstance(sample, Missing):
-        return _NOT_MEASURED
-    return f"{plots.duration(sample.median)} (median of {sample.n})"
+        return say(_NOT_MEASURED)
+    return say("{median} (median of {n})", median=plots.duration(sample.median), n=sample.n)

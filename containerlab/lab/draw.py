@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from matplotlib import font_manager
@@ -19,6 +21,8 @@ __all__ = [
     "box",
     "canvas",
     "cut",
+    "extent",
+    "families",
     "hangul_fonts",
     "ink",
     "label",
@@ -29,6 +33,9 @@ __all__ = [
 
 LETTER = 0.0083
 """Inches that a letter of DejaVu Sans takes on average, for each point of its size."""
+
+_SYLLABLE = 0.0128
+"""The same for a syllable of Hangul, which is as wide as it is high."""
 
 _HANGUL = ("NanumGothic", "Noto Sans CJK KR", "Noto Sans KR", "UnDotum")
 
@@ -53,15 +60,35 @@ logging.getLogger("matplotlib.font_manager").addFilter(_weights_pass)
 
 @cache
 def hangul_fonts() -> tuple[str, ...]:
-    """The families on this host that have Hangul; empty: labels stay English."""
+    """The families with Hangul: the host's, or the one that the package koreanize-matplotlib carries; maybe none."""
+    found = _known_hangul()
+    if not found:
+        package = importlib.util.find_spec("koreanize_matplotlib")
+        for folder in package.submodule_search_locations or () if package else ():
+            for weight in ("NanumGothic.ttf", "NanumGothicBold.ttf"):
+                font_manager.fontManager.addfont(Path(folder, "fonts", weight))
+        found = _known_hangul()
+    return found
+
+
+def _known_hangul() -> tuple[str, ...]:
     known = set(font_manager.get_font_names())
     return tuple(name for name in _HANGUL if name in known)
 
 
-def _families(words: str) -> list[str]:
+def families(words: str) -> list[str]:
+    """The fonts to write ``words`` in."""
     # Named only where needed: matplotlib looks such a family up for every text.
-    korean = any("\uac00" <= letter <= "\ud7a3" for letter in words)
-    return ["DejaVu Sans", *(hangul_fonts() if korean else ())]
+    return ["DejaVu Sans", *(hangul_fonts() if any(map(_is_hangul, words)) else ())]
+
+
+def _is_hangul(letter: str) -> bool:
+    return "\uac00" <= letter <= "\ud7a3"
+
+
+def extent(words: str, size: float) -> float:
+    """About how many inches ``words`` take in a line, at this many points."""
+    return size * sum(_SYLLABLE if _is_hangul(letter) else LETTER for letter in words)
 
 
 def canvas(width: float, height: float) -> Canvas:
@@ -91,7 +118,7 @@ def plot_axes(figure: Canvas, rectangle: tuple[float, float, float, float]) -> A
 def label(axes: Axes, x: float, y: float, words: str, *, size: float = 11, tone: str = "text", **more: object) -> None:
     """Text at a point, centred on it unless ``ha`` and ``va`` say otherwise."""
     place: dict[str, Any] = {"ha": "center", "va": "center", **more}
-    axes.text(x, y, words, fontsize=size, color=ink(tone), family=_families(words), **place)
+    axes.text(x, y, words, fontsize=size, color=ink(tone), family=families(words), **place)
 
 
 def box(
@@ -129,8 +156,8 @@ def box(
 
 def cut(words: str, inches: float, size: float) -> str:
     """As much as has room, and where it was cut; a digest or a path in the middle of a word too."""
-    most = max(4, int(inches / (size * LETTER)))
     flat = " ".join(words.split())
+    most = max(4, int(len(flat) * inches / extent(flat, size))) if flat else 0
     return flat if len(flat) <= most else flat[: most - 1].rstrip() + "…"
 
 

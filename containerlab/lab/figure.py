@@ -8,6 +8,7 @@ light, and the sentence and the table are still there. A terminal and nbval see 
 from __future__ import annotations
 
 import html
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 from matplotlib.figure import Figure as Canvas
 
 from containerlab.lab import svg, theme
+from containerlab.lab.words import say
 
 __all__ = ["Figure", "Table"]
 
@@ -46,10 +48,16 @@ class Table:
 
     def __str__(self) -> str:
         lines = [list(self.head), *(list(row) for row in self.rows)]
-        widths = [max(len(line[column]) for line in lines) for column in range(len(self.head))]
+        widths = [max(_columns(line[column]) for line in lines) for column in range(len(self.head))]
         return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+            "  ".join(cell + " " * (width - _columns(cell)) for cell, width in zip(line, widths, strict=True)).rstrip()
+            for line in lines
         )
+
+
+def _columns(words: str) -> int:
+    """How wide a terminal writes it: a Hangul syllable takes two columns (Unicode, annex 11)."""
+    return sum(1 + (unicodedata.east_asian_width(letter) in "WF") for letter in words)
 
 
 @dataclass(frozen=True)
@@ -79,12 +87,13 @@ class Figure:
         drawing = svg.inline(drawn, self.title, self.summary)
         picture = svg.data_url(svg.standalone(drawn))
         words = html.escape(f"{self.title}. {self.summary}", quote=True)
+        more = html.escape(say("The figures as a table"))
         return (
             f'<figure class="cl-figure"><style>{_STYLE}</style>'
             f'<div class="cl-drawing" style="display:none">{drawing}</div>'
             f'<img class="cl-fallback" alt="{words}" src="{picture}">'
             f"<figcaption><strong>{html.escape(self.title)}.</strong> {html.escape(self.summary)}</figcaption>"
-            f"<details><summary>The figures as a table</summary>{self.table.to_html()}</details></figure>"
+            f"<details><summary>{more}</summary>{self.table.to_html()}</details></figure>"
         )
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import Any
 from docker.errors import APIError, ContainerError
 
 from containerlab.client import lab_get
+from containerlab.lab.words import say
 
 __all__ = [
     "Disk",
@@ -132,7 +133,7 @@ def bare_runtime(n: int = 20) -> dict[str, Sample | Missing]:
     command = [sys.executable, "-m", "containerlab.runtime.bench", "--json", "--n", str(n)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     if done.returncode:
-        reason = Missing((done.stderr.strip().splitlines() or ["the runtime's benchmark failed"])[-1])
+        reason = Missing((done.stderr.strip().splitlines() or [say("the runtime's benchmark failed")])[-1])
         return {"process": reason, "container": reason}
     figures = json.loads(done.stdout)
     return {name: Sample(tuple(figures[name])) for name in ("process", "container")}
@@ -160,7 +161,7 @@ def memory(client: Any, image: str, runtime: str | None = None) -> Memory | Miss
         return Missing(_reason(failure))
     try:
         if not _ready(container):
-            return Missing(_last_words(container, "the server ended before it was ready"))
+            return Missing(_last_words(container, say("the server ended before it was ready")))
         return _host_cost(client, container, runtime)
     finally:
         container.remove(force=True)
@@ -180,11 +181,11 @@ def _host_cost(client: Any, container: Any, runtime: str | None) -> Memory:
     time.sleep(0.3)
     cost = lab_get(client, f"/containerlab/containers/{container.id}/memory")
     if runtime == "vm":
-        return Memory(cost["assigned_bytes"], cost["pss_bytes"], f"QEMU's PSS, {cost['accel']}")
+        return Memory(cost["assigned_bytes"], cost["pss_bytes"], say("QEMU's PSS, {accel}", accel=cost["accel"]))
     limit = container.attrs["HostConfig"].get("Memory") or None
     if cost.get("cgroup_bytes"):
-        return Memory(limit, cost["cgroup_bytes"], "its cgroup's charge")
-    return Memory(limit, cost["pss_bytes"], "PSS of its processes")
+        return Memory(limit, cost["cgroup_bytes"], say("its cgroup's charge"))
+    return Memory(limit, cost["pss_bytes"], say("PSS of its processes"))
 
 
 def container_disk(client: Any, image: str) -> Disk:
@@ -208,7 +209,7 @@ def vm_facts(client: Any, image: str) -> dict[str, Any] | Missing:
         return Missing(_reason(failure))
     try:
         if not _ready(container):
-            return Missing(_last_words(container, "the virtual machine ended before its program began"))
+            return Missing(_last_words(container, say("the virtual machine ended before its program began")))
         facts: dict[str, Any] = lab_get(client, f"/containerlab/containers/{container.id}/memory")
         return facts
     finally:
@@ -234,5 +235,5 @@ def _loop_seconds(client: Any, image: str, turns: int, runtime: str | None) -> f
 def _reason(failure: Exception) -> str:
     if isinstance(failure, ContainerError):
         said = (failure.stderr or b"").decode(errors="replace").split()
-        return " ".join(said) or f"it ended with exit code {failure.exit_status}"
+        return " ".join(said) or say("it ended with exit code {code}", code=failure.exit_status)
     return str(getattr(failure, "explanation", None) or failure)

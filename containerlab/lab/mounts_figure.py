@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from containerlab.lab.draw import LETTER, bare_axes, box, canvas, cut, ink, label, megabytes
+from containerlab.lab.draw import bare_axes, box, canvas, cut, extent, ink, label, megabytes
 from containerlab.lab.figure import Figure, Table
 from containerlab.lab.mounts import ORIGINS, Mount, Mounts, read_mounts
 from containerlab.lab.words import say
@@ -155,7 +155,7 @@ def _inside(mount: Mount, room: float) -> str:
     told = what(mount)
     if mount.origin == "layer" and mount.name:
         amount = megabytes(mount.size or 0)
-        told = f"{cut(_short(mount.name), room - LETTER * _SMALL * (len(amount) + 2), _SMALL)}, {amount}"
+        told = f"{cut(_short(mount.name), room - extent(f', {amount}', _SMALL), _SMALL)}, {amount}"
     return cut(f"{told} ({say('read-only')})" if mount.read_only and mount.origin != "layer" else told, room, _SMALL)
 
 

@@ -7,18 +7,19 @@ from collections.abc import Mapping
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from containerlab.lab.draw import canvas, ink, label, megabytes, plot_axes
+from containerlab.lab.draw import canvas, extent, families, ink, label, megabytes, plot_axes
 from containerlab.lab.figure import Figure, Table
 from containerlab.lab.measure import Memory, Missing, Sample
 from containerlab.lab.theme import HATCHES
+from containerlab.lab.words import Words, say
 
 __all__ = ["duration", "memory_plot", "startup_plot"]
 
 _NAMES = {
-    "process": "plain process",
-    "container": "container, bare runtime",
-    "container_api": "container, through the API",
-    "vm": "virtual machine",
+    "process": Words("plain process"),
+    "container": Words("container, bare runtime"),
+    "container_api": Words("container, through the API"),
+    "vm": Words("virtual machine"),
 }
 _HUES = {"process": "green", "container": "blue", "container_api": "purple", "vm": "orange"}
 
@@ -46,17 +47,18 @@ def startup_plot(samples: Mapping[str, Sample | Missing], accel: str | None) -> 
     )
     for row, (_, sample) in enumerate(shown):
         axes.plot([sample.p10, sample.p90], [row, row], color=ink("text"), linewidth=1.4, solid_capstyle="butt")
-    axes.set_xlabel(
-        "milliseconds until the exit code of ‘true’ is back (log axis; line: p10 to p90)", color=ink("soft")
-    )
+    _say_below(axes, say("milliseconds until the exit code of ‘true’ is back (log axis; line: p10 to p90)"))
     return Figure(
-        title="Startup",
+        title=say("Startup"),
         summary=_sentence(
-            [(_title(name, accel), duration(sample.median)) for name, sample in shown], samples, accel, "Median startup"
+            [(_title(name, accel), duration(sample.median)) for name, sample in shown],
+            samples,
+            accel,
+            say("Median startup"),
         ),
         canvas=figure,
         table=Table(
-            ("what", "median", "p10", "p90", "n"),
+            (say("what"), say("median"), "p10", "p90", "n"),
             [_startup_row(_title(name, accel), sample) for name, sample in samples.items()],
         ),
         tips={f"bar-{row}": f"{_title(name, accel)}: {sample}" for row, (name, sample) in enumerate(shown)},
@@ -67,7 +69,7 @@ def startup_plot(samples: Mapping[str, Sample | Missing], accel: str | None) -> 
 def memory_plot(costs: Mapping[str, Memory | Missing], accel: str | None) -> Figure:
     """What the host pays for the same idle server, on a log axis; by the names ``container`` and ``vm``."""
     shown = [(name, cost) for name, cost in costs.items() if isinstance(cost, Memory)]
-    names = {"container": "container", "vm": f"virtual machine ({accel})"}
+    names = {"container": say("container"), "vm": _title("vm", accel)}
     figure = canvas(9.5, 0.7 * len(shown) + 0.9)
     axes = _bars(
         figure,
@@ -77,18 +79,18 @@ def memory_plot(costs: Mapping[str, Memory | Missing], accel: str | None) -> Fig
         ],
         [_HUES[name] for name, _ in shown],
     )
-    axes.set_xlabel("megabytes of the host's memory for one idle web server (log axis)", color=ink("soft"))
+    _say_below(axes, say("megabytes of the host's memory for one idle web server (log axis)"))
     return Figure(
-        title="Memory",
+        title=say("Memory"),
         summary=_sentence(
             [(names[name], megabytes(cost.used)) for name, cost in shown],
             costs,
             accel,
-            "The same idle web server takes",
+            say("The same idle web server takes"),
         ),
         canvas=figure,
         table=Table(
-            ("what", "assigned", "used", "how it was measured"),
+            (say("what"), say("assigned"), say("used"), say("how it was measured")),
             [_memory_row(names[name], cost) for name, cost in costs.items()],
         ),
         tips={f"bar-{row}": f"{names[name]}: {megabytes(cost.used)}" for row, (name, cost) in enumerate(shown)},
@@ -110,38 +112,48 @@ def _bars(figure: Canvas, bars: list[tuple[str, float, float, str]], hues: list[
     axes.xaxis.set_minor_formatter(lambda *_: "")
     axes.set_xlim(floor, ceiling)
     axes.set_ylim(len(bars) - 0.5, -0.5)
-    axes.set_yticks(range(len(bars)), [name for name, _, _, _ in bars], color=ink("text"), fontsize=11)
+    names = [name for name, _, _, _ in bars]
+    axes.set_yticks(range(len(bars)), names, color=ink("text"), fontsize=11, family=families("".join(names)))
     return axes
+
+
+def _say_below(axes: Axes, words: str) -> None:
+    axes.set_xlabel(words, color=ink("soft"), family=families(words))
 
 
 def _ceiling(floor: float, end: float, words: str, inches: float) -> float:
     """Where a log axis of ``inches`` must end for the words behind ``end`` to have room."""
-    share = min(0.6, (len(words) * 0.09 + 0.3) / inches)
+    share = min(0.6, (extent(words, 10.8) + 0.3) / inches)
     return float(floor * (end / floor) ** (1 / (1 - share)))
 
 
 def _title(name: str, accel: str | None) -> str:
-    return f"{_NAMES[name]} ({accel})" if name == "vm" and accel else _NAMES[name]
+    return f"{say(_NAMES[name])} ({accel})" if name == "vm" and accel else say(_NAMES[name])
 
 
 def _sentence(shown: list[tuple[str, str]], everything: Mapping[str, object], accel: str | None, opening: str) -> str:
     words = f"{opening}: " + "; ".join(f"{name} {value}" for name, value in shown) + "."
-    if accel == "tcg" and any("virtual machine" in name for name, _ in shown):
-        words += " The machine ran under TCG, an emulated processor, so its figure is too high to compare by ratio."
+    if accel == "tcg" and any(say(_NAMES["vm"]) in name for name, _ in shown):
+        words += " " + say(
+            "The machine ran under TCG, an emulated processor, so its figure is too high to compare by ratio."
+        )
     missing: dict[str, list[str]] = {}
     for name, value in everything.items():
         if isinstance(value, Missing):
-            missing.setdefault(value.reason, []).append(_NAMES[name])
-    return words + "".join(f" Not measured here: {', '.join(names)}. {reason}" for reason, names in missing.items())
+            missing.setdefault(value.reason, []).append(say(_NAMES[name]))
+    return words + "".join(
+        " " + say("Not measured here: {names}. {reason}", names=", ".join(names), reason=reason)
+        for reason, names in missing.items()
+    )
 
 
 def _startup_row(title: str, sample: Sample | Missing) -> tuple[str, ...]:
     if isinstance(sample, Missing):
-        return (title, "not measured", sample.reason, "", "")
+        return (title, say("not measured"), sample.reason, "", "")
     return (title, duration(sample.median), duration(sample.p10), duration(sample.p90), str(sample.n))
 
 
 def _memory_row(title: str, cost: Memory | Missing) -> tuple[str, ...]:
     if isinstance(cost, Missing):
-        return (title, "", "not measured", cost.reason)
-    return (title, megabytes(cost.assigned) if cost.assigned else "no limit", megabytes(cost.used), cost.how)
+        return (title, "", say("not measured"), cost.reason)
+    return (title, megabytes(cost.assigned) if cost.assigned else say("no limit"), megabytes(cost.used), cost.how)

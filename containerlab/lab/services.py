@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch
 
-from containerlab.lab.draw import bare_axes, box, canvas, ink, label
+from containerlab.lab.draw import bare_axes, box, canvas, extent, ink, label
 from containerlab.lab.figure import Figure, Table
+from containerlab.lab.words import Words, say
 
 __all__ = ["ServiceNode", "services_graph"]
 
@@ -18,10 +19,11 @@ _WIDTH = 1.76
 _HEIGHT = 1.15
 _BAR = 0.34
 _ROW = 0.6
+_KINDS = {"network": Words("network"), "volume": Words("volume")}
 _CONDITIONS = {
-    "service_started": ("solid", "once it is started"),
-    "service_healthy": ((0, (5, 2)), "once it is healthy"),
-    "service_completed_successfully": ((0, (1, 1.6)), "once it has ended well"),
+    "service_started": ("solid", Words("once it is started")),
+    "service_healthy": ((0, (5, 2)), Words("once it is healthy")),
+    "service_completed_successfully": ((0, (1, 1.6)), Words("once it has ended well")),
 }
 """Of ``depends_on``: how the arrow is drawn, and what it means."""
 
@@ -64,7 +66,7 @@ def services_graph(project: str, nodes: Sequence[ServiceNode]) -> Figure:
     axes.set_ylim(bottom, top)
     names = [[bar.name for bar in bars] for bars in (networks, volumes)]
     return Figure(
-        title=f"The services of {project}",
+        title=say("The services of {project}", project=project),
         summary=_sentence(nodes, *names),
         canvas=figure,
         table=_table(nodes),
@@ -124,7 +126,7 @@ def _draw_services(axes: Axes, nodes: Sequence[ServiceNode]) -> dict[str, str]:
         if node.ports:
             label(axes, _middle(at), 0.15, _cut(", ".join(node.ports), 28), size=8)
         tips[f"service-{at}"] = f"{title}: {node.image}, {node.state}" + (
-            f", published {', '.join(node.ports)}" if node.ports else ""
+            f", {say('published')} {', '.join(node.ports)}" if node.ports else ""
         )
     return tips
 
@@ -176,12 +178,10 @@ def _draw_bars(
             axes.plot([x], [end], marker="o", markersize=5, color=ink(hue))
         left, right = bar.members[0] * _STEP, bar.members[-1] * _STEP + _WIDTH
         box(axes, left, bottom, right - left, _BAR, hue, gid=f"{kind}-{number}", hatch=True)
-        axes.text(
-            (left + right) / 2, bottom + _BAR / 2, _cut(f"{kind} {bar.name}", int((right - left) * 11)), fontsize=9.5,
-            color=ink("text"), ha="center", va="center",
-            bbox={"boxstyle": "round,pad=0.18", "facecolor": ink("paper"), "edgecolor": "none"},
-        )  # fmt: skip
-        tips[f"{kind}-{number}"] = f"{kind} {bar.name}: {', '.join(nodes[at].name for at in bar.members)}"
+        words = f"{say(_KINDS[kind])} {bar.name}"
+        paper = {"boxstyle": "round,pad=0.18", "facecolor": ink("paper"), "edgecolor": "none"}
+        label(axes, (left + right) / 2, bottom + _BAR / 2, _cut(words, int((right - left) * 11)), size=9.5, bbox=paper)
+        tips[f"{kind}-{number}"] = f"{words}: {', '.join(nodes[at].name for at in bar.members)}"
     return tips
 
 
@@ -209,27 +209,42 @@ def _draw_legend(axes: Axes, nodes: Sequence[ServiceNode], y: float) -> None:
     for condition in used:
         style, words = _CONDITIONS.get(condition, ("solid", condition))
         axes.plot([x, x + 0.45], [y, y], color=ink("purple"), linewidth=1.6, linestyle=style)
-        label(axes, x + 0.52, y, f"starts {words}", size=8.5, tone="soft", ha="left")
-        x += 0.85 + 0.083 * len(words) + 0.5
+        said = say("starts {when}", when=say(words))
+        label(axes, x + 0.52, y, said, size=8.5, tone="soft", ha="left")
+        x += 0.85 + 1.17 * extent(said, 8.5)
 
 
 def _sentence(nodes: Sequence[ServiceNode], networks: Sequence[str], volumes: Sequence[str]) -> str:
-    def counted(number: int, noun: str) -> str:
-        return f"{number} {noun}{'s' * (number != 1)}"
-
-    parts = [counted(len(nodes), "service")]
-    parts += [f"on {counted(len(networks), 'network')}"] if networks else []
-    parts += [f"with {counted(len(volumes), 'volume')}"] if volumes else []
-    needs = [f"{node.name} needs {', '.join(other for other, _ in node.needs)}" for node in nodes if node.needs]
+    parts = [say("1 service") if len(nodes) == 1 else say("{count} services", count=len(nodes))]
+    if networks:
+        parts.append(say("on 1 network") if len(networks) == 1 else say("on {count} networks", count=len(networks)))
+    if volumes:
+        parts.append(say("with 1 volume") if len(volumes) == 1 else say("with {count} volumes", count=len(volumes)))
+    needs = [
+        say("{name} needs {others}", name=node.name, others=", ".join(other for other, _ in node.needs))
+        for node in nodes
+        if node.needs
+    ]
     return " ".join(parts) + (f": {'; '.join(needs)}." if needs else ".")
+
+
+_COLUMNS = (
+    Words("service"),
+    Words("containers"),
+    Words("image"),
+    Words("state"),
+    Words("networks"),
+    Words("volumes"),
+    Words("starts after"),
+)
 
 
 def _table(nodes: Sequence[ServiceNode]) -> Table:
     rows = [
         (
             node.name, str(node.count), node.image, node.state, ", ".join(node.networks), ", ".join(node.volumes),
-            "; ".join(f"{other} {_CONDITIONS.get(how, ('', how))[1]}" for other, how in node.needs),
+            "; ".join(f"{other} {say(_CONDITIONS.get(how, ('', how))[1])}" for other, how in node.needs),
         )
         for node in nodes
     ]  # fmt: skip
-    return Table(("service", "containers", "image", "state", "networks", "volumes", "starts after"), rows)
+    return Table(tuple(map(say, _COLUMNS)), rows)

@@ -11,6 +11,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 from containerlab.lab.draw import bare_axes, box, canvas, ink, label
 from containerlab.lab.figure import Figure, Table
 from containerlab.lab.theme import HATCHES
+from containerlab.lab.words import say
 
 __all__ = ["draw_stages"]
 
@@ -35,12 +36,12 @@ def draw_stages(stages: Sequence[Mapping[str, Any]], summary: str) -> Figure:
         _draw_arrows(axes, stage, stages, places)
     for number, stage in enumerate(stages):
         _draw_stage(axes, stage, places[stage["name"]], gid=f"stage-{number}")
-        tips[f"stage-{number}"] = f"{stage['name']} (line {stage['line']}): {stage['words']}"
+        tips[f"stage-{number}"] = f"{stage['name']} ({say('line')} {stage['line']}): {stage['words']}"
     _draw_legend(axes, -0.72)
     axes.set_xlim(-0.15, max(width, _LEGEND / scale) + 0.15)
     axes.set_ylim(height + 0.15, -0.9)
     return Figure(
-        title="The stages of the build",
+        title=say("The stages of the build"),
         summary=summary,
         canvas=figure,
         table=_table(stages),
@@ -85,7 +86,7 @@ def _draw_stage(axes: Axes, stage: Mapping[str, Any], place: _Place, gid: str) -
         _outline(axes, x - 0.06, y - 0.06)
     left = x + (0.14 if skipped else 0.38)
     mark = "◆ " if stage["on_longest_path"] else ""
-    target = "  (target)" if stage["target"] else ""
+    target = f"  ({say('target')})" if stage["target"] else ""
     label(axes, left, y + 0.24, _cut(mark + stage["name"] + target), size=11.5, weight="bold", ha="left")
     label(axes, left, y + 0.51, _cut(f"FROM {stage['base'] or stage['starts_from']}"), size=9, tone="soft", ha="left")
     first, _, rest = stage["words"].partition(", ")
@@ -145,18 +146,18 @@ def _draw_arrows(
 
 def _draw_legend(axes: Axes, y: float) -> None:
     x = 0.0
-    for words, hue in (("built", "orange"), ("cached", "green")):
+    for words, hue in ((say("built"), "orange"), (say("cached"), "green")):
         _strip(axes, x, y, 0.24, hue)
         label(axes, x + 0.26, y + 0.13, words, size=9, tone="soft", ha="left")
         x += 0.92
     box(axes, x, y, 0.3, 0.24, "soft", dashed=True)
-    label(axes, x + 0.38, y + 0.13, "skipped", size=9, tone="soft", ha="left")
+    label(axes, x + 0.38, y + 0.13, say("skipped"), size=9, tone="soft", ha="left")
     x += 1.12
     for words, style, width in (("FROM", "solid", 1.3), ("COPY --from", (0, (4, 2)), 1.3)):
         axes.plot([x, x + 0.4], [y + 0.13] * 2, color=ink("soft"), linestyle=style, linewidth=width)
         label(axes, x + 0.47, y + 0.13, words, size=9, tone="soft", ha="left")
         x += 1.05 if words == "FROM" else 1.5
-    label(axes, x, y + 0.13, "◆ longest path", size=9, tone="soft", ha="left")
+    label(axes, x, y + 0.13, f"◆ {say('longest path')}", size=9, tone="soft", ha="left")
 
 
 def _table(stages: Sequence[Mapping[str, Any]]) -> Table:
@@ -164,11 +165,13 @@ def _table(stages: Sequence[Mapping[str, Any]]) -> Table:
         (
             stage["name"],
             str(stage["line"]),
-            stage["base"] or f"stage {stage['starts_from']}",
-            ", ".join(stage["copies_from"]) or "nothing",
+            stage["base"] or f"{say('stage')} {stage['starts_from']}",
+            ", ".join(stage["copies_from"]) or say("nothing"),
             stage["words"],
-            "yes" if stage["on_longest_path"] else "no",
+            say("yes") if stage["on_longest_path"] else say("no"),
         )
         for stage in stages
     ]
-    return Table(("stage", "line", "FROM", "COPY --from", "what became of it", "longest path"), rows)
+    return Table(
+        (say("stage"), say("line"), "FROM", "COPY --from", say("what became of it"), say("longest path")), rows
+    )

@@ -88,6 +88,11 @@ def test_the_language_is_chosen_for_the_notebook(notebook: Context) -> None:
     assert "힌트" in said(notebook, "check", "01.2")
 
 
+def test_a_host_without_hangul_says_what_to_install(notebook: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("containerlab.lab.draw.hangul_fonts", tuple)
+    assert said(notebook, "lang", "ko").startswith("한국어\n이 호스트에 한글 글꼴이 없어")
+
+
 @pytest.mark.parametrize("line", [["lesson", "5"], ["lang", "ko"]])
 def test_a_terminal_is_told_that_it_would_be_forgotten(notebook: Context, line: list[str]) -> None:
     notebook.notebook = False

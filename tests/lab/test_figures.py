@@ -7,8 +7,9 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len as cells
 
-from containerlab.lab import diagrams, plots, svg
+from containerlab.lab import diagrams, draw, plots, svg, words
 from containerlab.lab.figure import Figure
 from containerlab.lab.measure import Memory, Missing, Sample
 from containerlab.lab.reach import gather
@@ -54,7 +55,16 @@ def figures() -> dict[str, Figure]:
     }
 
 
+def korean_figures() -> dict[str, Figure]:
+    words.speak("ko")
+    try:
+        return figures()
+    finally:
+        words.speak("en")
+
+
 FIGURES = figures()
+KOREAN = korean_figures()
 each_figure = pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES.keys())
 
 
@@ -121,6 +131,35 @@ def test_plain_text_is_a_sentence_and_a_table(figure: Figure) -> None:
 def test_png_is_drawn_in_colours_that_are_seen_on_paper(figure: Figure) -> None:
     assert svg.png(figure.canvas).startswith(b"\x89PNG")
     assert figure.canvas.findobj()[0] is not None
+
+
+@pytest.mark.parametrize("figure", KOREAN.values(), ids=KOREAN.keys())
+@pytest.mark.filterwarnings("error:Glyph")
+def test_a_korean_picture_is_drawn_in_letters_not_in_boxes(figure: Figure) -> None:
+    assert re.search("[가-힣]", drawing(figure))
+    svg.png(figure.canvas)
+
+
+@pytest.mark.parametrize("figure", KOREAN.values(), ids=KOREAN.keys())
+def test_a_terminal_lines_up_a_table_in_korean(figure: Figure) -> None:
+    head, *rows = str(figure.table).splitlines()
+    second = figure.table.head[1]
+    start = cells(head[: head.index(second)])
+    for line, row in zip(rows, figure.table.rows, strict=True):
+        place = line.index(row[1], len(row[0]))
+        assert cells(line[:place]) == start
+
+
+def test_a_host_without_a_hangul_font_takes_the_package_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    def packaged() -> set[str]:
+        return {font.name for font in draw.font_manager.fontManager.ttflist if "koreanize_matplotlib" in font.fname}
+
+    monkeypatch.setattr(draw.font_manager, "get_font_names", packaged)
+    draw.hangul_fonts.cache_clear()
+    try:
+        assert draw.hangul_fonts() == ("NanumGothic",)
+    finally:
+        draw.hangul_fonts.cache_clear()
 
 
 def test_png_leaves_the_inks_as_they_were() -> None:

@@ -53,6 +53,15 @@ def nbval(notebook: Path, environment: dict[str, str], uid: int | None = None) -
     return _as(uid, [*command, str(notebook)], environment, notebook.parent)
 
 
+def readable_copy(notebook: Path) -> Path:
+    """A copy that ``SOMEBODY`` may read, alone in a folder, which is the caller's to remove."""
+    folder = Path(tempfile.mkdtemp(prefix="cl-notebook-"))
+    os.chown(folder, SOMEBODY, SOMEBODY)
+    for beside in ("guestbook", "wheels"):
+        shutil.copytree(ROOT / "notebooks" / beside, folder / beside)
+    return Path(shutil.copy(notebook, folder))
+
+
 def _as(
     uid: int | None, command: list[str], environment: dict[str, str], cwd: Path
 ) -> subprocess.CompletedProcess[str]:

@@ -6,7 +6,6 @@ import copy
 import os
 import re
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ def test_lesson_runs_and_every_output_is_as_stored(name: str) -> None:
     "name", [name if name in _SOON else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
 )
 def test_lesson_runs_the_same_for_a_user_without_root(name: str, tmp_path: Path) -> None:
-    notebook = _readable_copy(name)
+    notebook = lessons.readable_copy(lessons.ROOT / f"notebooks/{name}.ipynb")
     try:
         with lessons.store(lessons.SOMEBODY) as environment:
             done = lessons.nbval(notebook, environment, lessons.SOMEBODY)
@@ -127,14 +126,6 @@ def _programs_without(prefixes: tuple[str, ...], folder: Path) -> str:
             if not program.name.startswith(prefixes) and not link.is_symlink():
                 link.symlink_to(program)
     return str(folder)
-
-
-def _readable_copy(name: str) -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="cl-notebook-"))
-    os.chown(folder, lessons.SOMEBODY, lessons.SOMEBODY)
-    for beside in ("guestbook", "wheels"):
-        shutil.copytree(lessons.ROOT / "notebooks" / beside, folder / beside)
-    return Path(shutil.copy(lessons.ROOT / f"notebooks/{name}.ipynb", folder))
 
 
 def _code_cells(name: str) -> list[nbformat.NotebookNode]:
