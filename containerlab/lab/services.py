@@ -125,9 +125,8 @@ def _draw_services(axes: Axes, nodes: Sequence[ServiceNode]) -> dict[str, str]:
         label(axes, _middle(at), 0.39, _cut(node.state, 22), size=9)
         if node.ports:
             label(axes, _middle(at), 0.15, _cut(", ".join(node.ports), 28), size=8)
-        tips[f"service-{at}"] = f"{title}: {node.image}, {node.state}" + (
-            f", {say('published')} {', '.join(node.ports)}" if node.ports else ""
-        )
+        doors = f", {say('published {ports}', ports=', '.join(node.ports))}" if node.ports else ""
+        tips[f"service-{at}"] = f"{title}: {node.image}, {node.state}{doors}"
     return tips
 
 

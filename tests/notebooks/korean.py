@@ -51,7 +51,7 @@ def write(name: str, texts: dict[str, str]) -> None:
         else:
             cell.outputs = known[cell.id].outputs if cell.id in known else []
     first = next(at for at, cell in enumerate(notebook.cells) if cell.cell_type == "code")
-    language = nbformat.v4.new_code_cell("%container lang ko", id=LANGUAGE)
+    language = known.get(LANGUAGE) or nbformat.v4.new_code_cell("%container lang ko", id=LANGUAGE)
     notebook.cells.insert(first + 1, language)
     target.parent.mkdir(exist_ok=True)
     nbformat.write(notebook, target)

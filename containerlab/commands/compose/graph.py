@@ -10,6 +10,7 @@ from typing import Any
 from containerlab.compose.model import Project, Service
 from containerlab.compose.observe import Instance, exit_code
 from containerlab.compose.payload import image_name
+from containerlab.lab.words import say
 
 
 def draw(project: Project, ones: Sequence[Instance]) -> Any:
@@ -41,7 +42,7 @@ def _volumes(service: Service) -> tuple[str, ...]:
 
 def _port(published: str, target: int, protocol: str) -> str:
     """As the file says it: what was free at the moment differs from run to run."""
-    return f"{published or 'a free port'} → {target}" + ("" if protocol == "tcp" else f"/{protocol}")
+    return f"{published or say('a free port')} → {target}" + ("" if protocol == "tcp" else f"/{protocol}")
 
 
 def _state(ones: Sequence[Instance]) -> str:
