@@ -12,8 +12,9 @@ import contextlib
 import dataclasses
 import ipaddress
 import os
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -352,6 +353,7 @@ class Attachments:
         route = not any(other.gateway for other in state.endpoints)
         state.endpoints = [*state.endpoints, end]
         names = network.names and not had_names
+        sockets: Sequence[socket.socket] = ()
         try:
             sockets = await self.run(
                 lambda: self._worker.connect(state.pid, network, end, route=route, names=names),
@@ -362,11 +364,12 @@ class Attachments:
                 told = dataclasses.replace(use, ports=())
                 self._follow_helper(await self.run(self._worker.serve, told, sockets, [], self._others(container.id)))
                 await self.run(self._worker.watch, container.id, state.pid)
-            for each in sockets:
-                each.close()
         except OSError as error:
             state.endpoints = [other for other in state.endpoints if other is not end]
             raise ContainerlabError(f"failed to set up container networking: {error.strerror or error}") from error
+        finally:
+            for each in sockets:
+                each.close()
 
     async def disconnect(self, container: Container, end: Endpoint) -> None:
         """Take a running container off a network; its lock is held."""

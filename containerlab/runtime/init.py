@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from containerlab.runtime.plan import Plan
 
-__all__ = ["child", "close_inherited", "join_cgroup", "run", "take_terminal"]
+__all__ = ["child", "close_inherited", "join_cgroup", "refuse_own", "run", "take_terminal"]
 
 _SYNC = 3
 
@@ -114,11 +114,21 @@ def take_terminal(slave: int) -> None:
 def _join(path: str, kind: int) -> None:
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
+        refuse_own(fd, kind)
         syscalls.setns(fd, kind)
     except OSError as error:
         raise OSError(error.errno, error.strerror, path) from None
     finally:
         os.close(fd)
+
+
+def refuse_own(fd: int, kind: int) -> None:
+    """ESRCH for the namespace that the caller is in, the host's: whose namespace was meant has ended meanwhile, and its
+    process id is another process's by now."""
+    name = next(file for word, file in c.NAMESPACE_FILES.items() if c.NAMESPACES[word] == kind)
+    own, meant = os.stat(f"/proc/self/ns/{name}"), os.fstat(fd)  # noqa: PTH116  hot path
+    if (own.st_dev, own.st_ino) == (meant.st_dev, meant.st_ino):
+        raise ProcessLookupError(errno.ESRCH, "the container whose namespace is to be joined has ended")
 
 
 def _own_names(plan: Plan) -> None:

@@ -93,6 +93,7 @@ def _clone_into_pid_namespace(plan: Plan, stdio: Sequence[int] | None, request: 
         init.run(plan, stdio, report)
 
     try:
+        init.refuse_own(target, c.CLONE_NEWPID)
         if in_user_namespace():
             return clone_through_helper(lambda: syscalls.setns(target, c.CLONE_NEWPID), main, plan.clone_flags, request)
         with children_born_in(target, c.CLONE_NEWPID):

@@ -86,6 +86,22 @@ def test_a_new_kernel_finds_the_last_cell_and_a_name_any_of_them(shell: TestingS
     assert (kept.folder.stat().st_mode & 0o777, (kept.folder / "first").stat().st_mode & 0o777) == (0o700, 0o600)
 
 
+def test_the_verbs_that_follow_mean_the_project_that_the_cell_named(
+    shell: TestingShell, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else ``down -v`` would remove the data of another project, the one of the text's own name."""
+    body = "name: theirs\nservices: {one: {image: lab/busybox}}\n"
+    shell.cell(f"%%compose -p mine config\n{body}")
+    assert "name: mine" in str(shell.cell("%compose config"))
+    assert "name: other" in str(shell.cell("%compose -p other config"))
+    shell.cell(f"%%compose config\n{body}")
+    assert "name: theirs" in str(shell.cell("%compose config"))
+    monkeypatch.setenv("COMPOSE_PROJECT_NAME", "env")
+    shell.cell(f"%%compose config\n{body}")
+    monkeypatch.delenv("COMPOSE_PROJECT_NAME")
+    assert "name: env" in str(shell.cell("%compose config"))
+
+
 def test_a_cell_never_hides_a_file(shell: TestingShell, folder: Path) -> None:
     (folder / "compose.yaml").write_text("services: {mine: {image: lab/busybox}}\n")
     with pytest.raises(UsageError, match=r"There is a file compose\.yaml in this folder"):

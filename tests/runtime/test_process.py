@@ -14,6 +14,7 @@ import pytest
 
 from containerlab.runtime.facts import open_root, processes, pss
 from containerlab.runtime.identity import starttime
+from containerlab.runtime.report import StageError
 
 pytestmark = pytest.mark.root
 
@@ -85,6 +86,15 @@ def test_exec_joins_every_namespace_and_is_our_child(sandbox: Any) -> None:
     assert sandbox.execute(running.pid, "sh", "-c", "exit 9").exit_code == 9
     assert sandbox.execute(running.pid, "nothing").failed.stage == "exec"
     assert sandbox.execute(running.pid, "tty", tty=True).out.strip() == "/dev/pts/0"
+
+
+def test_the_hosts_own_namespace_is_no_containers_to_join(sandbox: Any) -> None:
+    """A process id that was a container's may be another process's by now."""
+    failed = sandbox.run("true", network=f"/proc/{os.getpid()}/ns/net").failed
+    assert (failed.stage, failed.errno) == ("namespaces", errno.ESRCH)
+    with pytest.raises(StageError) as caught:
+        sandbox.run("true", pid=f"/proc/{os.getpid()}/ns/pid")
+    assert (caught.value.stage, caught.value.errno) == ("namespaces", errno.ESRCH)
 
 
 def test_facts_of_a_live_container(sandbox: Any) -> None:

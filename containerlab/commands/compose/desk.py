@@ -215,9 +215,15 @@ class Desk:
     def _load(self) -> Project:
         chosen, body = self._sources()
         return load(
-            chosen, **body, project_name=self.project_name, project_directory=self.directory, env_files=self.env_files,
-            profiles=self.profiles, environ=os.environ,
+            chosen, **body, project_name=self._project_name(body), project_directory=self.directory,
+            env_files=self.env_files, profiles=self.profiles, environ=os.environ,
         )  # fmt: skip
+
+    def _project_name(self, body: dict[str, str]) -> str | None:
+        """``-p``, else what a kept cell was brought up as; a cell's own text decides where it was left to it."""
+        if self.project_name or "COMPOSE_PROJECT_NAME" in os.environ or self._body is not None or not body:
+            return self.project_name
+        return Shelf(Path.cwd()).project(body["body_name"])
 
     def unfilled(self) -> str:
         """The files merged, as YAML, their variables still in them. Raises ComposeError."""
@@ -229,8 +235,8 @@ class Desk:
     def _unfilled(self) -> tuple[str, Fields]:
         chosen, body = self._sources()
         return load_tree(
-            chosen, **body, project_name=self.project_name, project_directory=self.directory, env_files=self.env_files,
-            environ=os.environ,
+            chosen, **body, project_name=self._project_name(body), project_directory=self.directory,
+            env_files=self.env_files, environ=os.environ,
         )  # fmt: skip
 
     def _sources(self) -> tuple[list[Path] | None, dict[str, str]]:
@@ -241,7 +247,8 @@ class Desk:
             if len(self.files) > 1:
                 raise UsageError("A cell is one file: -f can name it, once.")
             text = self._body.decode()
-            return None, {"body": text, "body_name": shelf.put(self.files[0] if self.files else None, text)}
+            named = self.project_name or os.environ.get("COMPOSE_PROJECT_NAME")
+            return None, {"body": text, "body_name": shelf.put(self.files[0] if self.files else None, text, named)}
         if self.files == ("-",) and self.context.stdin_fd is not None:
             return None, {"body": self._standard_input, "body_name": "stdin"}
         found = shelf.get(self.files) if self.context.notebook else None

@@ -31,8 +31,8 @@ class Shelf:
         digest = hashlib.sha256(os.fsencode(directory.absolute())).hexdigest()[:16]
         self.folder = Path(platformdirs.user_state_dir("containerlab")) / "compose" / digest
 
-    def put(self, name: str | None, body: str) -> str:
-        """Keep ``body`` under ``name``, and as the last one; gives the name.
+    def put(self, name: str | None, body: str, project: str | None = None) -> str:
+        """Keep ``body`` under ``name``, and as the last one; gives the name. ``project`` is what ``-p`` said.
 
         Raises UsageError for a name with a folder in it, and for that of a file that is there.
         """
@@ -47,7 +47,13 @@ class Shelf:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._write(chosen, body)
         self._write(_LAST, chosen)
+        self._write(f".{chosen}.project", project or "")
         return chosen
+
+    def project(self, name: str) -> str | None:
+        """The project that a kept cell was brought up as, where that wasn't left to its text: without it a ``down``
+        would meet the project of that name in the text, which may be another one."""
+        return self._read(f".{name}.project") or None
 
     def get(self, files: Sequence[str]) -> tuple[str, str] | None:
         """Name and body of the kept cell that ``-f`` names, or without it of the last one; None: it is a file, or
