@@ -39,6 +39,7 @@ def _a_class_runs_a_lesson(folder: Path, count: int) -> None:
     assert all(lesson.cells > 5 for lesson in lessons)
 
 
+@pytest.mark.slow
 def test_five_students_run_a_lesson_at_once(tmp_path: Path) -> None:
     _a_class_runs_a_lesson(tmp_path, 5)
 
