@@ -26,6 +26,10 @@ def _pair(name: str) -> tuple[list[nbformat.NotebookNode], list[nbformat.Noteboo
     return _cells(lessons.ROOT / f"notebooks/{name}.ipynb"), _cells(KOREAN / f"{name}.ipynb")
 
 
+def test_every_lesson_is_there_in_korean() -> None:
+    assert [path.stem for path in lessons.LESSONS] == NAMES
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_code_is_the_same_but_for_the_cell_that_chooses_the_language(name: str) -> None:
     english, translated = _pair(name)
