@@ -16,6 +16,7 @@ from containerlab.commands.registry import invoke
 from containerlab.errors import Conflict, ContainerlabError, InvalidParameter, NotFound, UsageError
 from tests.commands.conftest import Kept
 from tests.store import Store
+from tests.waiting import eventually
 
 Verb = Callable[[str], Any]
 RUN = "run --network none"
@@ -225,8 +226,9 @@ def test_pull_never_leaves_a_missing_image_missing(verb: Verb, output: Kept) -> 
         verb(f"create --platform linux/s390x {IMAGE}")
 
 
-def test_stop_and_restart_send_the_signal_that_is_asked_for(verb: Verb, name: str) -> None:
-    verb(f"{RUN} -d --name {name} {IMAGE} sh -c 'trap \"exit 4\" INT; while :; do sleep 0.1; done'")
+def test_stop_and_restart_send_the_signal_that_is_asked_for(verb: Verb, name: str, client: docker.DockerClient) -> None:
+    verb(f"{RUN} -d --name {name} {IMAGE} sh -c 'trap \"exit 4\" INT; echo set; while :; do sleep 0.1; done'")
+    assert eventually(client.containers.get(name).logs)
     assert verb(f"stop -s INT --timeout 20 {name}").lines == [name]
     assert verb(f"wait {name}").lines == ["4"]
 

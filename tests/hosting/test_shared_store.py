@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,33 +60,39 @@ def _class(folder: Path) -> Iterator[Class]:
         teacher.end()
 
 
-@pytest.fixture(scope="module")
-def on_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Class]:
-    folder = tmp_path_factory.mktemp("class")
-    for path in (folder, folder.parent, folder.parent.parent):
-        path.chmod(path.stat().st_mode | 0o011)
-    yield from _class(folder)
+@contextlib.contextmanager
+def _passable() -> Iterator[Path]:
+    """A folder that every user may pass through, as pytest's own, for its user alone, is not."""
+    with tempfile.TemporaryDirectory(prefix="cl-share-", dir="/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
 
 
 @pytest.fixture(scope="module")
-def on_xfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Class]:
+def on_disk() -> Iterator[Class]:
+    with _passable() as folder:
+        yield from _class(folder)
+
+
+@pytest.fixture(scope="module")
+def on_xfs() -> Iterator[Class]:
     """A file system with reflinks, in a file."""
     if shutil.which("mkfs.xfs") is None:
         pytest.skip("needs mkfs.xfs")
-    folder = tmp_path_factory.mktemp("xfs")
-    image, place = folder / "image", folder / "mounted"
-    place.mkdir()
-    with open(image, "wb") as file:
-        file.truncate(600 << 20)
-    subprocess.run(["mkfs.xfs", "-q", "-m", "reflink=1", str(image)], check=True)
-    if subprocess.run(["mount", "-o", "loop", str(image), str(place)], check=False).returncode != 0:
-        pytest.skip("needs to mount an XFS file system")
-    for path in (place, folder, folder.parent, folder.parent.parent):
-        path.chmod(path.stat().st_mode | 0o011)
-    try:
-        yield from _class(place)
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
+    with _passable() as folder:
+        image, place = folder / "image", folder / "mounted"
+        place.mkdir()
+        with open(image, "wb") as file:
+            file.truncate(600 << 20)
+        subprocess.run(["mkfs.xfs", "-q", "-m", "reflink=1", str(image)], check=True)
+        if subprocess.run(["mount", "-o", "loop", str(image), str(place)], check=False).returncode != 0:
+            pytest.skip("needs to mount an XFS file system")
+        place.chmod(0o755)
+        try:
+            yield from _class(place)
+        finally:
+            subprocess.run(["umount", str(place)], check=True)
 
 
 def test_an_image_that_is_shared_runs_for_each_without_a_registry(on_disk: Class) -> None:

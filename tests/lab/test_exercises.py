@@ -75,7 +75,7 @@ def _tools(client: docker.DockerClient, size: int, *, report_last: bool) -> None
 TEA = "com.docker.compose."
 
 
-def _service(client: docker.DockerClient, service: str, number: int = 1, **options: Any) -> None:
+def _of_tea(client: docker.DockerClient, service: str, number: int = 1, **options: Any) -> None:
     labels = {f"{TEA}project": "tea", f"{TEA}service": service, **options.pop("labels", {})}
     command = options.pop("command", "sleep 600")
     made = run(client, f"tea-{service}-{number}", command, labels=labels, **options)
@@ -85,9 +85,9 @@ def _service(client: docker.DockerClient, service: str, number: int = 1, **optio
 
 def _tea(client: docker.DockerClient, depends_on: str) -> None:
     check = {"test": ["CMD", "true"], "interval": 100_000_000}
-    _service(client, "stove", healthcheck=check)
+    _of_tea(client, "stove", healthcheck=check)
     assert eventually(lambda: client.api.inspect_container("tea-stove-1")["State"]["Health"]["Status"] == "healthy")
-    _service(client, "kettle", labels={f"{TEA}depends_on": depends_on})
+    _of_tea(client, "kettle", labels={f"{TEA}depends_on": depends_on})
 
 
 def _coal(client: docker.DockerClient) -> None:
@@ -264,14 +264,14 @@ WRONG: list[tuple[str, str, Way]] = [
     ("09.3", "no tmpfs at /secret", lambda client: run(client, "vault", volumes=["/secret"])),
     ("09.3", "without a bound", lambda client: run(client, "vault", tmpfs={"/secret": ""})),
     ("09.3", "too large", lambda client: run(client, "vault", tmpfs={"/secret": "size=2m"})),
-    ("10.1", "stove has ended", lambda client: _service(client, "stove", command="true")),
-    ("10.1", "no health check", lambda client: _service(client, "stove")),
+    ("10.1", "stove has ended", lambda client: _of_tea(client, "stove", command="true")),
+    ("10.1", "no health check", lambda client: _of_tea(client, "stove")),
     ("10.1", "it waits for the start", lambda client: _tea(client, "stove:service_started:false")),
     ("10.1", "it doesn't wait", lambda client: _tea(client, "")),
-    ("10.2", "too few kettles", lambda client: _service(client, "kettle")),
-    ("10.2", "too many kettles", lambda client: [_service(client, "kettle", number) for number in range(1, 5)]),
-    ("10.3", "no volume", lambda client: _service(client, "stove")),
-    ("10.3", "containers left", lambda client: (_coal(client), _service(client, "stove"))),
+    ("10.2", "too few kettles", lambda client: _of_tea(client, "kettle")),
+    ("10.2", "too many kettles", lambda client: [_of_tea(client, "kettle", number) for number in range(1, 5)]),
+    ("10.3", "no volume", lambda client: _of_tea(client, "stove")),
+    ("10.3", "containers left", lambda client: (_coal(client), _of_tea(client, "stove"))),
     ("11.1", "shared namespaces", lambda client: subprocess.Popen(["sleep", "611"])),
     ("11.1", "the host's root", lambda client: _scratch("611", "pivot_root", "umount2", "chdir")),
     ("11.2", "rights may come back", lambda client: _scratch("612", "NO_NEW_PRIVS")),
