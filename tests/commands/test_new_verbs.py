@@ -281,15 +281,3 @@ def test_iidfile_takes_the_images_id_and_the_context_may_be_compressed(
     built = verb(f"build --compress --force-rm --iidfile {file} -t {name}:1 {tmp_path}")
     assert file.read_text() == built.id
     context.client.api.remove_image(f"{name}:1", force=True)
-
-
-@pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        (f"create --network mynet {IMAGE}", "network mynet not found"),
-    ],
-)
-def test_what_has_not_come_yet_is_said_by_its_name(verb: Verb, line: str, words: str) -> None:
-    """As long as it hasn't: with networks this test goes."""
-    with pytest.raises(ContainerlabError, match=words):
-        verb(line)

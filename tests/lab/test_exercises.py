@@ -332,7 +332,7 @@ def test_an_exercise_speaks_the_chosen_language(client: docker.DockerClient) -> 
     exercises.exercise("01.1").reset(client)
     try:
         words.speak("ko")
-        assert exercises.check("1.1", client).hint == "left이라는 컨테이너가 없습니다."
+        assert exercises.check("1.1", client).hint == "left(이)라는 컨테이너가 없습니다."
     finally:
         words.speak("en")
 
