@@ -26,9 +26,9 @@ from docker.transport.unixconn import UnixHTTPConnection, UnixHTTPConnectionPool
 from containerlab import paths
 from containerlab.errors import EngineUnreachable
 
-__all__ = ["connect", "find_host", "lab_get", "start_engine"]
+__all__ = ["API_VERSION", "connect", "find_host", "lab_get", "start_engine"]
 
-_API_VERSION = "1.43"
+API_VERSION = "1.43"
 _IDLE_EXIT_SECONDS = 300
 _START_SECONDS = 30.0
 _LOG_TAIL_BYTES = 2000
@@ -95,7 +95,7 @@ def _connect_own(store: Path, *, start: bool) -> docker.DockerClient:
     elif not _listens(path):
         raise EngineUnreachable(f"No engine listens at {path}.", hint="containerlab serve starts one.")
     # The version is given, so that making a client costs no request.
-    client = docker.DockerClient(base_url=f"unix://{path}", version=_API_VERSION)
+    client = docker.DockerClient(base_url=f"unix://{path}", version=API_VERSION)
     api = client.api
     if start:
         adapter = _StartingAdapter(f"http+unix://{path}", store, timeout=api.timeout)

@@ -21,7 +21,7 @@ from containerlab.errors import HostLacks, InvalidParameter
 
 __all__ = ["check_limits", "check_not_carried_out", "check_request", "network_mode", "split_security"]
 
-_LATER = "It comes with a later release of this engine."
+_INSTEAD = "Leave it out: no option is accepted here that would be ignored."
 
 # Field of HostConfig: the option's name, its harmless values.
 _NOT_CARRIED_OUT: dict[str, tuple[str, tuple[Any, ...]]] = {
@@ -79,7 +79,7 @@ def check_not_carried_out(host: HostConfig) -> None:
         )
     for field, (option, harmless) in _NOT_CARRIED_OUT.items():
         if getattr(host, field) not in harmless:
-            raise InvalidParameter(f"{option} isn't carried out by this engine yet.", hint=_LATER)
+            raise InvalidParameter(f"{option} isn't carried out by this engine yet.", hint=_INSTEAD)
 
 
 def split_security(option: str) -> tuple[str, str]:
@@ -114,7 +114,7 @@ def _check_modes(config: ContainerConfig, host: HostConfig) -> None:
         if option == "--pid" and value.startswith("container:"):
             continue
         if value.startswith("container:"):
-            raise InvalidParameter(f"{option} {value}: joining another container isn't carried out yet.", hint=_LATER)
+            raise InvalidParameter(f"{option} {value}: joining another container isn't carried out yet.", hint=_INSTEAD)
         if value not in allowed:
             raise InvalidParameter(f"invalid {option[2:]} mode: {value}")
 

@@ -24,6 +24,7 @@ __all__ = ["LABEL", "begin", "current", "labels", "made_images", "made_volumes",
 
 LABEL = "containerlab.lesson"
 _LIMIT_BYTES = 1024 * 1024
+_LEFT = (403, 404, 409)  # not there, or in use: Docker says 403 of a network that is
 
 _current: str | None = None
 
@@ -106,9 +107,12 @@ def reset(client: Any, number: str | None = None) -> list[str]:
 
 
 def _removed(remove: Any) -> bool:
+    """False for what is gone already, or is somebody else's by now; any other refusal is raised."""
     try:
         remove()
-    except (docker.errors.NotFound, docker.errors.APIError):
+    except docker.errors.APIError as refusal:
+        if refusal.status_code not in _LEFT:
+            raise
         return False
     return True
 

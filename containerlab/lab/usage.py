@@ -11,6 +11,7 @@ from typing import Any
 import docker.errors
 from matplotlib.axes import Axes
 
+from containerlab.errors import HostLacks
 from containerlab.lab.draw import canvas, ink, label, megabytes, plot_axes
 from containerlab.lab.figure import Figure, Table
 from containerlab.lab.words import say
@@ -58,7 +59,9 @@ def read_usage(client: Any, name: str, seconds: float) -> list[Sample]:
         at = time.monotonic() - begin
         try:
             stats = client.api.stats(name, stream=False, one_shot=True)
-        except docker.errors.APIError:
+        except docker.errors.NotFound:
+            if not samples:
+                raise
             return samples
         if not stats.get("memory_stats"):
             return samples
@@ -76,9 +79,18 @@ def read_usage(client: Any, name: str, seconds: float) -> list[Sample]:
 
 
 def usage(client: Any, name: str, seconds: float = 3) -> Figure:
-    """Watch a running container for a while, and draw memory, processor time and processes with their limits."""
+    """Watch a running container for a while, and draw memory, processor time and processes with their limits.
+
+    Raises docker's ``NotFound`` for a name that isn't there, HostLacks where nothing is counted.
+    """
     limits = read_limits(client, name)
-    return draw_usage(name, read_usage(client, name, seconds), limits)
+    samples = read_usage(client, name, seconds)
+    if not samples:
+        raise HostLacks(
+            say("Nobody counts what {name} takes: it doesn't run, or this host has no cgroup for it.", name=name),
+            hint=say("`containerlab doctor` tells what is missing."),
+        )
+    return draw_usage(name, samples, limits)
 
 
 def draw_usage(name: str, samples: Sequence[Sample], limits: Limits) -> Figure:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TypeVar
 
 from containerlab.runtime import constants as c
 from containerlab.runtime import syscalls
+from containerlab.runtime.elsewhere import in_thread
 
 __all__ = ["inside", "inside_new", "keep", "kept", "write_sysctl"]
 
@@ -26,7 +26,7 @@ _OWN = "/proc/thread-self/ns/net"
 
 def inside(namespace: int, work: Callable[[], _Result]) -> _Result:
     """``work()`` by a thread in the namespace of a descriptor. Raises what it raises."""
-    return _in_thread(lambda: syscalls.setns(namespace, c.CLONE_NEWNET), work)
+    return in_thread("network", lambda: syscalls.setns(namespace, c.CLONE_NEWNET), work)
 
 
 def inside_new(work: Callable[[int], _Result]) -> _Result:
@@ -43,26 +43,7 @@ def inside_new(work: Callable[[int], _Result]) -> _Result:
             os.close(namespace)
             raise
 
-    return _in_thread(lambda: syscalls.unshare(c.CLONE_NEWNET), in_it)
-
-
-def _in_thread(enter: Callable[[], None], work: Callable[[], _Result]) -> _Result:
-    results: list[_Result] = []
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            enter()
-            results.append(work())
-        except BaseException as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=run, name="network", daemon=True)
-    thread.start()
-    thread.join()
-    if failures:
-        raise failures[0]
-    return results[0]
+    return in_thread("network", lambda: syscalls.unshare(c.CLONE_NEWNET), in_it)
 
 
 def kept(path: Path) -> int | None:

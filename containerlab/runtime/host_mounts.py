@@ -9,13 +9,13 @@ Without root nobody goes there, and nothing is shared.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from containerlab.runtime import constants as c
 from containerlab.runtime import syscalls
+from containerlab.runtime.elsewhere import in_thread
 from containerlab.runtime.mountinfo import mounts_of
 from containerlab.runtime.userns import in_user_namespace
 
@@ -60,25 +60,15 @@ def mounts_below(folder: str) -> list[str]:
 
 
 def _on_host(work: Callable[[], _Result]) -> _Result:
-    if _host is None or in_user_namespace():
+    host = _host
+    if host is None or in_user_namespace():
         return work()
-    results: list[_Result] = []
-    failures: list[BaseException] = []
 
-    def run() -> None:
-        try:
-            syscalls.unshare(c.CLONE_FS)
-            syscalls.setns(_host, c.CLONE_NEWNS)
-            results.append(work())
-        except BaseException as error:
-            failures.append(error)
+    def enter() -> None:
+        syscalls.unshare(c.CLONE_FS)
+        syscalls.setns(host, c.CLONE_NEWNS)
 
-    thread = threading.Thread(target=run, name="host-mounts", daemon=True)
-    thread.start()
-    thread.join()
-    if failures:
-        raise failures[0]
-    return results[0]
+    return in_thread("host-mounts", enter, work)
 
 
 def _place(path: str) -> Place:

@@ -58,6 +58,28 @@ def test_reset_removes_what_the_lesson_made_and_nothing_else(notebook: Context, 
         client.volumes.get("t-course-before").remove()
 
 
+def test_reset_leaves_a_network_that_somebody_is_on(notebook: Context, client: docker.DockerClient) -> None:
+    said(notebook, "lesson", "78")
+    said(notebook, "network", "create", "t-course-shared")
+    guest = client.containers.run("lab/busybox", "sleep 600", detach=True, network="t-course-shared")
+    try:
+        assert said(notebook, "reset", "--lesson") == ""
+        assert client.networks.list(names=["t-course-shared"])
+    finally:
+        guest.remove(force=True)
+        assert said(notebook, "reset", "--lesson") == "removed network t-course-shared"
+
+
+@pytest.mark.parametrize("line", [["trace"], ["trace", "trace", "ps"], ["trace", "nosuch"]])
+def test_trace_needs_a_verb(notebook: Context, line: list[str]) -> None:
+    with pytest.raises(UsageError, match="trace needs a verb to run"):
+        invoke(line, notebook)
+
+
+def test_a_traced_verb_does_what_it_does_and_is_drawn(notebook: Context) -> None:
+    assert invoke(["trace", "ps", "-a"], notebook).to_dict()["calls"] == ["GET /containers/json"]
+
+
 def test_outside_a_lesson_nothing_is_marked(notebook: Context, client: docker.DockerClient) -> None:
     said(notebook, "create", "--name", "t-course-plain", "lab/busybox")
     plain = client.containers.get("t-course-plain")

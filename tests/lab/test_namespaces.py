@@ -5,7 +5,7 @@ from __future__ import annotations
 import docker
 import pytest
 
-from containerlab.errors import UsageError
+from containerlab.errors import HostLacks, UsageError
 from containerlab.lab.namespaces import Resident, draw_namespaces, namespaces
 from containerlab.lab.usage import Limits, Sample, draw_usage, usage
 
@@ -51,6 +51,14 @@ def test_a_busy_container_is_seen_at_its_limit(client: docker.DockerClient, name
     seen = figure.to_dict()
     assert seen["samples"] >= 3 and seen["pids"] >= 1
     assert (figure.table.rows[1][0], figure.table.rows[1][2]) == ("processors", "0.2")
+
+
+def test_nothing_is_drawn_of_what_nobody_counts(client: docker.DockerClient, name: str) -> None:
+    client.containers.create("lab/busybox", "true", name=name)
+    with pytest.raises(HostLacks, match=f"Nobody counts what {name} takes"):
+        usage(client, name, seconds=0.1)
+    with pytest.raises(docker.errors.NotFound):
+        usage(client, "nobody-here", seconds=0.1)
 
 
 def test_a_limit_that_is_far_away_is_told_but_not_drawn() -> None:
