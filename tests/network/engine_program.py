@@ -1,7 +1,7 @@
 """An engine on a host with a world of the test's own: ``python tests/network/engine_program.py FOLDER UID``, as root.
 
-The host's place is taken by a network namespace with an outside behind it (``world.Outside``), in which the engine runs
-as that user. Prints JSON.
+The host's place is taken by a network namespace with an outside behind it (``outside.Outside``), in which the engine
+runs as that user. Prints JSON.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import docker
 
 from containerlab.runtime import constants as c
 from containerlab.runtime import syscalls
-from tests.network.world import Outside
+from tests.network.outside import Outside
 from tests.store import Store
 
 IMAGE = "lab/busybox"
