@@ -16,6 +16,7 @@ from containerlab.errors import UsageError
 from containerlab.lab import exercises, words
 from containerlab.lab.exercises import lesson_11
 from containerlab.lab.progress import Progress
+from tests.notebooks import lessons
 from tests.waiting import eventually
 
 BUSYBOX = "lab/busybox"
@@ -25,9 +26,10 @@ BUSYBOX = "lab/busybox"
 def clean(client: docker.DockerClient, request: pytest.FixtureRequest) -> Iterator[exercises.Exercise]:
     """The exercise that the test's first parameter names; whatever was made for it is removed."""
     one = exercises.exercise(request.node.callspec.params["id"])
-    one.reset(client)
-    yield one
-    one.reset(client)
+    with lessons.alone(one.id):
+        one.reset(client)
+        yield one
+        one.reset(client)
 
 
 def run(client: docker.DockerClient, name: str, command: str = "sleep 600", **options: Any) -> Any:

@@ -46,7 +46,7 @@ def test_lesson_runs_the_same_for_a_user_without_root(name: str, tmp_path: Path)
 def test_every_cell_can_be_run_twice(name: str) -> None:
     notebook = nbformat.read(lessons.ROOT / f"notebooks/{name}.ipynb", as_version=4)
     notebook.cells = [twice for cell in notebook.cells for twice in _twice(cell)]
-    with lessons.store() as environment:
+    with lessons.store() as environment, lessons.alone(name):
         _client(notebook).execute(env=environment)
 
 
