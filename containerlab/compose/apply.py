@@ -11,8 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 from containerlab.compose.steps import Await, Deed, Plan
 
-_MOST_THREADS = 64
-
 
 class Cancelled(Exception):
     """Another step has failed, or the person has interrupted: what waits, gives up."""
@@ -34,17 +32,21 @@ def apply(
 
 class _Run:
     def __init__(self, plan: Plan, do: Callable[[Deed], None], parallel: int, stop: threading.Event) -> None:
-        self._plan, self._do, self._stop = plan, do, stop
-        self._room = threading.Semaphore(parallel)
+        self._plan, self._do, self._stop, self._parallel = plan, do, stop, parallel
         self._ended: queue.SimpleQueue[tuple[int, BaseException | None]] = queue.SimpleQueue()
         self._waiting = {at: set(step.needs) for at, step in enumerate(plan.steps)}
         self._under_way = 0
 
     def run(self) -> None:
+        """What waits has threads of its own, as many as there are waits: what they wait for may be done yet."""
         failure: BaseException | None = None
-        with ThreadPoolExecutor(min(_MOST_THREADS, len(self._plan.steps)), "compose") as pool:
+        waits = sum(isinstance(step.deed, Await) for step in self._plan.steps)
+        with (
+            ThreadPoolExecutor(self._parallel, "compose") as workers,
+            ThreadPoolExecutor(max(1, waits), "compose-wait") as waiters,
+        ):
             try:
-                self._begin_ready(pool)
+                self._begin_ready(workers, waiters)
                 while self._under_way:
                     at, error = self._ended.get()
                     self._under_way -= 1
@@ -55,29 +57,25 @@ class _Run:
                     elif failure is None:
                         for needs in self._waiting.values():
                             needs.discard(at)
-                        self._begin_ready(pool)
+                        self._begin_ready(workers, waiters)
             except BaseException:
                 self._stop.set()
                 raise
         if failure is not None:
             raise failure
 
-    def _begin_ready(self, pool: ThreadPoolExecutor) -> None:
+    def _begin_ready(self, workers: ThreadPoolExecutor, waiters: ThreadPoolExecutor) -> None:
         for at in [at for at, needs in self._waiting.items() if not needs]:
             del self._waiting[at]
             self._under_way += 1
+            pool = waiters if isinstance(self._plan.steps[at].deed, Await) else workers
             pool.submit(self._carry_out, at)
 
     def _carry_out(self, at: int) -> None:
-        deed = self._plan.steps[at].deed
         try:
-            if isinstance(deed, Await):
-                self._do(deed)
-            else:
-                with self._room:
-                    if self._stop.is_set():
-                        raise Cancelled
-                    self._do(deed)
+            if self._stop.is_set():
+                raise Cancelled
+            self._do(self._plan.steps[at].deed)
         except BaseException as error:
             self._ended.put((at, error))
         else:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 __all__ = ["Doer", "Told"]
 
-import io
-import tarfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -16,7 +14,8 @@ import docker.errors
 
 from containerlab.compose import labels
 from containerlab.compose.apply import Cancelled
-from containerlab.compose.model import BlobUse, Project, Service
+from containerlab.compose.blobs import archive
+from containerlab.compose.model import Project, Service
 from containerlab.compose.observe import Instance, Observed
 from containerlab.compose.payload import (
     Inherited,
@@ -48,7 +47,6 @@ from containerlab.errors import InvalidParameter, StartFailed
 
 _IN_USE = (403, 409)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
-_BLOB_MODE = 0o444
 
 
 @dataclass(frozen=True)
@@ -238,21 +236,9 @@ class Doer:
 
     def _fill_in(self, identifier: str, service: Service) -> None:
         """Secrets and configs that are no files go into the container's own, before its first start."""
-        found = [
-            (use, data)
-            for uses, blobs in ((service.secrets, self.project.secrets), (service.configs, self.project.configs))
-            for use in uses
-            if (data := self._text(blobs[use.source].content, blobs[use.source].environment, use.source)) is not None
-        ]
-        if found:
-            self.client.api.put_archive(identifier, "/", _tar(found))
-
-    def _text(self, content: str | None, variable: str, source: str) -> str | None:
-        if not variable:
-            return content
-        if variable not in self.project.environment:
-            raise InvalidParameter(f'environment variable "{variable}" required by "{source}" is not set')
-        return self.project.environment[variable]
+        found = archive(self.project, service)
+        if found is not None:
+            self.client.api.put_archive(identifier, "/", found)
 
     def _container_of(self, service: str) -> str:
         if service not in self._first:
@@ -360,22 +346,3 @@ def _gone(act: Callable[[], object]) -> None:
         act()
     except docker.errors.NotFound:
         pass
-
-
-def _tar(found: list[tuple[BlobUse, str]]) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
-        for use, text in found:
-            data = text.encode()
-            entry = tarfile.TarInfo(use.target.lstrip("/"))
-            entry.size, entry.mode = len(data), _BLOB_MODE if use.mode is None else use.mode
-            entry.uid, entry.gid = _number(use.uid), _number(use.gid)
-            archive.addfile(entry, io.BytesIO(data))
-    return out.getvalue()
-
-
-def _number(text: str) -> int:
-    """Of a user or group; inside an image that isn't read, a name says nothing."""
-    if text and not text.isdecimal():
-        raise InvalidParameter(f"uid and gid of a secret or config are numbers, not {text!r}")
-    return int(text or 0)

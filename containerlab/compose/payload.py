@@ -7,13 +7,12 @@ from __future__ import annotations
 
 __all__ = ["Inherited", "Payload", "create_payload", "endpoint", "extra_networks", "image_name", "network_payload"]
 
-import posixpath
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from containerlab.compose.blobs import binds as binds_of_blobs
 from containerlab.compose.model import Healthcheck, Mount, Network, NetworkUse, Port, Project, Service
-from containerlab.errors import InvalidParameter
 
 Payload = dict[str, Any]
 
@@ -200,7 +199,7 @@ def _files(project: Project, service: Service, container_of: Callable[[str], str
     mounts = [_mount(project, mount) for mount in service.volumes if mount.source and not _bind(project, mount)]
     mounts += [_mount(project, mount) for mount in service.volumes if mount.type == "tmpfs"]
     mounts += [{"Type": "volume", "Source": name, "Target": target} for target, name in old.volumes.items()]
-    mounts += [_blob(service, *use) for use in _blob_files(project, service)]
+    mounts += binds_of_blobs(project, service)
     tmpfs = [word.partition(":") for word in service.tmpfs]
     return {
         "Binds": binds or None,
@@ -253,30 +252,6 @@ def _mount(project: Project, mount: Mount) -> Payload:
             "TmpfsOptions": _without_none(tmpfs) or None,
         }
     )
-
-
-def _blob_files(project: Project, service: Service) -> list[tuple[str, str]]:
-    """Of the secrets and configs that are files: the file, and where it is seen."""
-    found = []
-    for kind, uses, blobs in (
-        ("secret", service.secrets, project.secrets),
-        ("config", service.configs, project.configs),
-    ):
-        for use in uses:
-            blob = blobs[use.source]
-            if blob.external:
-                raise InvalidParameter(
-                    f"unsupported external {kind} {use.source}", hint="External ones are swarm's: name a file here."
-                )
-            if blob.file:
-                found.append((blob.file, use.target))
-    return found
-
-
-def _blob(service: Service, file: str, target: str) -> Payload:
-    if not posixpath.isabs(file) or not posixpath.isabs(target):
-        raise InvalidParameter(f"service {service.name}: {file} and {target} must be absolute paths")
-    return {"Type": "bind", "Source": file, "Target": target, "ReadOnly": True}
 
 
 def _limits(service: Service) -> Payload:

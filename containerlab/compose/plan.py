@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from containerlab.compose import labels
+from containerlab.compose.blobs import check_blobs
 from containerlab.compose.model import Condition, Dependency, Project, Service
 from containerlab.compose.observe import Instance, Observed, canonical
 from containerlab.compose.payload import image_name
@@ -48,7 +49,7 @@ class UpOptions:
 
 def plan_up(project: Project, seen: Observed, digests: Mapping[str, str], options: UpOptions = UpOptions()) -> Plan:
     """``digests`` are the services' configuration hashes. Raises NotFound for what is external and not there,
-    InvalidParameter for a scale that can't be."""
+    InvalidParameter for a scale, a secret or a config that can't be."""
     return _Up(project, seen, digests, options).plan()
 
 
@@ -82,6 +83,8 @@ class _Up:
         self.awaited: dict[tuple[str, str, bool], int] = {}
 
     def plan(self) -> Plan:
+        for service in self.project.services.values():
+            check_blobs(self.project, service)
         self._networks()
         self._volumes()
         for name in in_order(self.project.services):

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from containerlab.compose.apply import apply
-from containerlab.compose.steps import MakeNetwork, MakeVolume, Plan
+from containerlab.compose.steps import Await, Deed, MakeNetwork, MakeVolume, Plan
 
 
 def test_what_needs_nothing_of_each_other_goes_together() -> None:
@@ -58,3 +58,21 @@ def test_no_more_go_together_than_is_said() -> None:
 
     apply(plan, do, parallel=2)
     assert most == 2
+
+
+def test_however_many_wait_what_they_wait_for_is_done() -> None:
+    """A hundred waits from the beginning, and the one step that they all wait for needs the first of them."""
+    plan, done = Plan(), threading.Event()
+    ready = plan.add(Await("ready", "service_healthy", ("ready",)))
+    for number in range(100):
+        plan.add(Await(f"s{number}", "service_healthy", (f"s{number}",)))
+    plan.add(MakeNetwork("last"), {ready})
+
+    def do(deed: Deed) -> None:
+        if isinstance(deed, MakeNetwork):
+            done.set()
+        elif deed.service != "ready":
+            assert done.wait(20)
+
+    apply(plan, do, parallel=2)
+    assert done.is_set()

@@ -24,6 +24,7 @@ from containerlab.compose.model import (
 ELSEWHERE = {
     "name": "the container's name", "build": "commands/compose/images", "deploy": "limits stand in the service itself",
     "depends_on": "plan", "scale": "plan", "profiles": "load", "attach": "commands/compose/attached",
+    "secrets": "blobs", "configs": "blobs",
     "pull_policy": "commands/compose/images", "platform": "deeds: a parameter of the request", "labels": "labels",
 }  # fmt: skip
 

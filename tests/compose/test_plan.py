@@ -202,7 +202,7 @@ def test_a_container_that_never_got_all_its_networks_is_made_anew() -> None:
 
 def test_a_container_that_never_got_the_text_of_its_secret_is_made_anew() -> None:
     text, use = Blob(name="word", environment="WORD"), BlobUse(source="word", target="/run/secrets/word")
-    made = project(service("web", secrets=(use,)), secrets={"word": text})
+    made = project(service("web", secrets=(use,)), secrets={"word": text}, environment={"WORD": "x"})
     assert isinstance(up(made, there(instance("web", state="created"))).deeds()[0], Recreate)
     assert up(made, there(instance("web", state="exited"))).deeds() == [Start("web", "p-web-1")]
 
@@ -295,3 +295,25 @@ def test_stop_goes_backwards_and_start_forwards() -> None:
     plan = plan_start(made, [web, db])
     healthy = Await("db", "service_healthy", ("p-db-1",))
     assert before(plan, Start("db", "p-db-1"), healthy) and before(plan, healthy, Start("web", "p-web-1"))
+
+
+@pytest.mark.parametrize(
+    ("blob", "said", "more"),
+    [
+        (
+            Blob(name="p_x", content="word"),
+            'cannot create secret "p_x" in read-only service web: `file` is the sole',
+            {"read_only": True},
+        ),
+        (Blob(name="p_x", environment="UNSET"), 'environment variable "UNSET" required by secret "p_x" is not set', {}),
+        (Blob(name="x", external=True), "unsupported external secret x", {}),
+    ],
+)
+def test_a_secret_that_no_container_could_be_given_is_refused_before_anything_is_made(
+    blob: Blob, said: str, more: dict[str, object]
+) -> None:
+    made = project(service("web", secrets=(BlobUse(source="x", target="/run/secrets/x"),), **more), secrets={"x": blob})
+    with pytest.raises(InvalidParameter, match=said):
+        up(made, Observed())
+    of_file = project(*made.services.values(), secrets={"x": Blob(name="p_x", file="/x")})
+    assert Create("web", 1, "p-web-1") in up(of_file, Observed()).deeds()

@@ -5,8 +5,8 @@ from __future__ import annotations
 __all__ = ["stay"]
 
 import threading
-from typing import TYPE_CHECKING
 
+from containerlab.commands.compose.asked import Asked
 from containerlab.commands.compose.desk import Desk
 from containerlab.commands.compose.follow import Printer, Streams, unix
 from containerlab.commands.result import Lines, Result
@@ -14,9 +14,6 @@ from containerlab.compose.model import Project
 from containerlab.compose.observe import Observed
 from containerlab.compose.steps import Create, Plan, Recreate, Start
 from containerlab.errors import NotFound
-
-if TYPE_CHECKING:
-    from containerlab.commands.compose.up import Asked
 
 _QUIET = frozenset({"Starting", "Started", "Running"})
 

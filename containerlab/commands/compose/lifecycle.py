@@ -22,9 +22,10 @@ from typing import Any
 
 import click
 
+from containerlab.commands.compose.asked import Asked
 from containerlab.commands.compose.board import Board
 from containerlab.commands.compose.desk import Desk, pass_desk
-from containerlab.commands.compose.up import Asked, up
+from containerlab.commands.compose.up import up
 from containerlab.commands.confirm import confirmed
 from containerlab.commands.parsing import verb
 from containerlab.commands.result import Lines, Result
