@@ -4,13 +4,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 TEST_STAMP := $(VENV)/.set-up-test
+APART := $(VENV)/apart/.set-up
 LAB_LINK := $(VENV)/etc/jupyter/jupyter_server_config.d/containerlab.json
 WORKERS ?= 2
 
 .PHONY: demo test test-all test-clients test-clients-docker lab bench lint setup setup-test trust clean
 
 setup: $(STAMP) $(LAB_LINK)
-setup-test: $(TEST_STAMP) $(LAB_LINK)
+setup-test: $(TEST_STAMP) $(APART) $(LAB_LINK)
 
 $(STAMP): pyproject.toml apt.txt
 	sh scripts/apt-install.sh apt.txt
@@ -21,6 +22,12 @@ $(STAMP): pyproject.toml apt.txt
 $(TEST_STAMP): $(STAMP) apt-test.txt
 	sh scripts/apt-install.sh apt-test.txt
 	$(BIN)/python -m pip install --quiet --editable '.[lab,test]'
+	touch $@
+
+# For the files and programs of packages that must not be in the environment itself: JupyterLab would load nbgrader's
+# panels into every test, and reveal.js comes with an extension of Sphinx that nothing here needs.
+$(APART): course/apart.txt | $(STAMP)
+	$(BIN)/python -m pip install --quiet --upgrade --no-deps --target $(VENV)/apart -r course/apart.txt
 	touch $@
 
 $(LAB_LINK): | $(STAMP)
