@@ -10,18 +10,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import ipaddress
-import os
 import socket
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from containerlab.engine.addressing import Addressing
 from containerlab.engine.container import Container
 from containerlab.engine.container_links import hosts_lines, link_names, parse_link, resolve_links
 from containerlab.engine.models import ContainerConfig, HostConfig, NetworkingConfig
-from containerlab.engine.names import new_id
 from containerlab.engine.network_files import has_names, write_network_files
 from containerlab.engine.network_plan import endpoints, settle, wanted_ports
 from containerlab.engine.network_set import NetworkSet
@@ -30,15 +27,14 @@ from containerlab.engine.network_worker import Others, Use, Worker
 from containerlab.engine.options import network_mode
 from containerlab.engine.parts import Parts
 from containerlab.engine.port_refusal import port_refused
+from containerlab.engine.respawn import Respawn
 from containerlab.errors import (
     Conflict,
     ContainerlabError,
-    Forbidden,
     HostLacks,
     InvalidParameter,
     NoSuchContainer,
 )
-from containerlab.network.addresses import choose, derived_mac
 from containerlab.network.lab import Prepared
 from containerlab.network.model import Endpoint, Network, Port
 from containerlab.network.ports import Bound
@@ -48,8 +44,6 @@ __all__ = ["Attachments"]
 
 LOOPBACK_ALONE = "The default network has loopback alone here: {}."
 _Result = TypeVar("_Result")
-# How long an address isn't given to another container; the kernel has taken the namespace down long before.
-_LEAVING_SECONDS = 1.0
 # The network thread asks the event loop; one that has ended must not hold it for ever.
 _LOOP_SECONDS = 30.0
 
@@ -60,23 +54,37 @@ class Attachments:
     def __init__(self, parts: Parts, known: NetworkSet) -> None:
         self._parts = parts
         self.known = known
-        self._worker = Worker(parts.settings.run, self._hold)
+        self._worker = Worker(parts.settings.run, self._hold, self._opened)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="networks")
         self._refused: str | None = None
-        self._leaving: dict[str, Endpoint] = {}
-        """By their links' names, ends of containers that have ended, whose addresses aren't given again yet."""
+        self._addressing = Addressing(parts, lambda links: self.run(self._worker.sweep, links))
         self._prepared: dict[str, Prepared] = {}
-        self._guests: dict[str, Endpoint] = {}
-        self._helper_pidfd = -1
-        self._closed = False
+        self._helper = Respawn(parts.background, lambda: bool(self._uses()), self._restore)
+        self._way_out = Respawn(parts.background, self._needs_way_out, self._reopen)
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self, work: Callable[..., _Result], *arguments: Any) -> _Result:
         """``work`` in the network thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+        self._loop = asyncio.get_running_loop()
+        return await self._loop.run_in_executor(self._thread, work, *arguments)
 
     def _hold(self, descriptor: int) -> None:
         """In the network thread: the way out lives as long as the supervisor, whose end is the lab's."""
         self._parts.supervisor.call_threadsafe("hold", [descriptor], name="way-out")
+
+    def _opened(self, pidfd: int) -> None:
+        """In the network thread: there is a way out whose end is to be noticed."""
+        assert self._loop is not None  # ``run`` has brought us here
+        self._loop.call_soon_threadsafe(self._way_out.follow, pidfd)
+
+    def _needs_way_out(self) -> bool:
+        """Whether somebody runs on a network that leads out; without it the next start opens one."""
+        running = [container.state for container in self._parts.registry if container.state.running]
+        ends = [end for state in running for end in state.endpoints]
+        return any(end.gateway for end in (*ends, *self._addressing.guests))
+
+    async def _reopen(self) -> None:
+        await self.run(self._worker.open_way_out)
 
     @property
     def worker(self) -> Worker:
@@ -136,7 +144,7 @@ class Attachments:
         await self.release(container)
         networks = [settle(self.known, end) for end in state.endpoints]
         for at, (network, end) in enumerate(zip(networks, state.endpoints, strict=True)):
-            await self._assign(network, end, f"eth{at}")
+            await self._addressing.assign(network, end, f"eth{at}")
         bound: list[Bound] = []
         try:
             bound = await self._bind(container)
@@ -168,7 +176,7 @@ class Attachments:
     async def _serve(self, use: Use, prepared: Prepared | None, bound: list[Bound]) -> None:
         sockets = prepared.sockets if prepared is not None else []
         pid = await self.run(self._worker.serve, use, sockets, bound, self._others(use.container))
-        self._follow_helper(pid)
+        self._helper.follow_pid(pid)
 
     def started(self, container: Container) -> None:
         """Its process runs, or won't: the namespace is its own from here on."""
@@ -201,15 +209,7 @@ class Attachments:
         if served:
             await self.run(self._worker.forget, container.id)
         if left:
-            self._leave(left)
-
-    def _leave(self, left: list[Endpoint]) -> None:
-        """Their addresses are free in a moment.
-
-        The kernel takes a namespace down in its own time; a link deleted by us would hold up the next start.
-        """
-        self._leaving |= {end.link: end for end in left}
-        asyncio.get_running_loop().call_later(_LEAVING_SECONDS, self._settle_soon, [end.link for end in left])
+            self._addressing.leave(left)
 
     def started_no_more(self, container: Container) -> None:
         """Let go of a namespace that no process has joined."""
@@ -217,68 +217,21 @@ class Attachments:
         if prepared is not None:
             prepared.close()
 
-    def _settle_soon(self, links: list[str]) -> None:
-        if not self._closed and not self._leaving.keys().isdisjoint(links):
-            self._parts.background.spawn(self._settle(links))
-
-    async def _settle(self, links: list[str]) -> None:
-        """See to it that these links are gone, and give their addresses free."""
-        with contextlib.suppress(OSError):
-            await self.run(self._worker.sweep, links)
-        for link in links:
-            self._leaving.pop(link, None)
-
-    async def _assign(self, network: Network, end: Endpoint, interface: str) -> None:
-        """As ``assign``; where an address is taken by what is leaving, once that is gone."""
-        try:
-            self.assign(network, end, interface)
-        except Forbidden:
-            if not any(other.network_id == network.id for other in self._leaving.values()):
-                raise
-            await self._settle(list(self._leaving))
-            self.assign(network, end, interface)
-
     async def lodge(self, guest: str) -> tuple[Prepared, Endpoint]:
         """A place on the default network for what is no container of the registry, until ``dislodge``."""
         network = self.known.default
-        end = self._guests[guest] = Endpoint(network_id=network.id, network=network.name)
+        end = await self._addressing.lodge(guest, network)
         try:
-            await self._assign(network, end, "eth0")
             return await self.run(lambda: self._worker.prepare([(network, end)], names=False)), end
         except BaseException as error:
-            del self._guests[guest]
+            self.dislodge(guest)
             if isinstance(error, OSError):
                 raise ContainerlabError(f"failed to set up container networking: {error.strerror or error}") from error
             raise
 
     def dislodge(self, guest: str) -> None:
         """Its namespace has ended, or will."""
-        self._leave([self._guests.pop(guest)])
-
-    def assign(self, network: Network, end: Endpoint, interface: str) -> None:
-        """Give an end its addresses. Raises Forbidden where the asked one, or the last, is taken."""
-        taken = {
-            address
-            for container in self._parts.registry
-            for other in container.state.endpoints
-            if other.network_id == network.id and other.id
-            for address in (other.address, other.address6)
-        }
-        others = [
-            other for other in (*self._leaving.values(), *self._guests.values()) if other.network_id == network.id
-        ]
-        taken |= {address for other in others for address in (other.address, other.address6)}
-        end.interface = interface
-        for subnet in network.subnets:
-            prefix = ipaddress.ip_network(subnet.subnet).prefixlen
-            if ":" in subnet.subnet:
-                end.address6, end.prefix6 = choose(subnet, end.asked_address6, taken, network), prefix
-                end.gateway6 = "" if network.internal else subnet.gateway
-            else:
-                end.address, end.prefix = choose(subnet, end.asked_address, taken, network), prefix
-                end.gateway = "" if network.internal else subnet.gateway
-        end.mac = end.asked_mac or derived_mac(end.address)
-        end.id = new_id()
+        self._addressing.dislodge(guest)
 
     async def _bind(self, container: Container) -> list[Bound]:
         """Its ports, on the host. Raises Conflict in Docker's words, with who has the port."""
@@ -349,7 +302,9 @@ class Attachments:
         state = container.state
         had_names = self._use(container).has_names
         taken = {other.interface for other in state.endpoints}
-        await self._assign(network, end, next(name for name in map("eth{}".format, range(1000)) if name not in taken))
+        await self._addressing.assign(
+            network, end, next(name for name in map("eth{}".format, range(1000)) if name not in taken)
+        )
         route = not any(other.gateway for other in state.endpoints)
         state.endpoints = [*state.endpoints, end]
         names = network.names and not had_names
@@ -362,7 +317,9 @@ class Attachments:
             use = self._use(container)
             if use.has_names:
                 told = dataclasses.replace(use, ports=())
-                self._follow_helper(await self.run(self._worker.serve, told, sockets, [], self._others(container.id)))
+                self._helper.follow_pid(
+                    await self.run(self._worker.serve, told, sockets, [], self._others(container.id))
+                )
                 await self.run(self._worker.watch, container.id, state.pid)
         except OSError as error:
             state.endpoints = [other for other in state.endpoints if other is not end]
@@ -390,45 +347,23 @@ class Attachments:
         try:
             await self.run(lambda: self._worker.lab.reconcile(self.known, ends))
             if any(end.gateway for end in ends):
-                await self.run(self._worker.open_way_out)
+                await self._reopen()
             uses = self._uses()
             if uses:
-                self._follow_helper(await self.run(self._worker.restore, uses))
+                self._helper.follow_pid(await self.run(self._worker.restore, uses))
             else:
                 await self.run(self._worker.forget_stale)
         except OSError as error:
             self._refused = f"the lab network can't be used ({error.strerror or error})"
 
-    def _follow_helper(self, pid: int) -> None:
-        """Notice its end, to start it again."""
-        if self._helper_pidfd >= 0 or not pid:
-            return
-        try:
-            self._helper_pidfd = os.pidfd_open(pid)
-        except ProcessLookupError:
-            return
-        asyncio.get_running_loop().add_reader(self._helper_pidfd, self._helper_ended)
-
-    def _helper_ended(self) -> None:
-        asyncio.get_running_loop().remove_reader(self._helper_pidfd)
-        os.close(self._helper_pidfd)
-        self._helper_pidfd = -1
-        if not self._closed and self._uses():
-            self._parts.background.spawn(self._restore())
-
     async def _restore(self) -> None:
-        began = time.monotonic()
-        self._follow_helper(await self.run(self._worker.restore, self._uses()))
-        # One that dies at once isn't started again in a tight circle.
-        await asyncio.sleep(max(0.0, 0.2 - (time.monotonic() - began)))
+        self._helper.follow_pid(await self.run(self._worker.restore, self._uses()))
 
     async def close(self) -> None:
         """After background work: nothing of the lab is taken down."""
-        self._closed = True
-        if self._helper_pidfd >= 0:
-            asyncio.get_running_loop().remove_reader(self._helper_pidfd)
-            os.close(self._helper_pidfd)
-            self._helper_pidfd = -1
+        self._addressing.close()
+        self._helper.close()
+        self._way_out.close()
         for prepared in self._prepared.values():
             prepared.close()
         await self.run(self._worker.close)

@@ -57,10 +57,12 @@ Others = Callable[[], list[Use]]
 class Worker:
     """Each method runs in the network thread."""
 
-    def __init__(self, run: Path, hold: Callable[[int], None]) -> None:
-        """``hold`` has the supervisor keep a descriptor, whose end is the way out's."""
+    def __init__(self, run: Path, hold: Callable[[int], None], opened: Callable[[int], None]) -> None:
+        """``hold`` has the supervisor keep a descriptor, whose end is the way out's; ``opened`` is given the pidfd of
+        one that is new, or that an engine before this one started."""
         self._run = run
         self._hold = hold
+        self._opened = opened
         self._no_way_out: tuple[str, float] = ("", 0.0)
         self._lab: Lab | None = None
         self._helper: Helper | None = None
@@ -117,8 +119,10 @@ class Worker:
         reason, since = self._no_way_out
         if not reason or time.monotonic() - since > _AGAIN_SECONDS:
             try:
-                self.lab.ensure_way_out(self._hold)
+                pidfd = self.lab.ensure_way_out(self._hold)
                 self._no_way_out = "", 0.0
+                if pidfd >= 0:
+                    self._opened(pidfd)
             except OSError as error:
                 self._no_way_out = str(error), time.monotonic()
                 log.info("the lab has no way out: %s", error)

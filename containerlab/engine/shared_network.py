@@ -41,7 +41,7 @@ class SharedAttachments(Attachments):
 
     def __init__(self, parts: Parts, known: NetworkSet) -> None:
         super().__init__(parts, known)
-        self._worker = _SharedWorker(parts.settings.run, self._hold)
+        self._worker = _SharedWorker(parts.settings.run, self._hold, self._opened)
 
     async def refused(self) -> str:
         """Nothing is refused for want of bridges."""
@@ -147,7 +147,7 @@ class SharedAttachments(Attachments):
         uses = self._uses()
         with contextlib.suppress(OSError):
             if uses:
-                self._follow_helper(await self.run(self._worker.restore, uses))
+                self._helper.follow_pid(await self.run(self._worker.restore, uses))
             else:
                 await self.run(self._worker.forget_stale)
 

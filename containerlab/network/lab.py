@@ -18,6 +18,7 @@ from containerlab.network.model import Endpoint, Network
 from containerlab.network.namespace import inside, inside_new, keep, kept
 from containerlab.network.netlink import Netlink, Request
 from containerlab.network.way_out import TAP, lead_out, open_way_out
+from containerlab.network.way_out_record import recall, remember
 
 __all__ = ["Lab", "Prepared"]
 
@@ -87,16 +88,23 @@ class Lab:
             self.delete(name)
         return strays
 
-    def ensure_way_out(self, hold: Callable[[int], None]) -> None:
-        """As ``open_way_out``, unless it is there already. Raises WayOutError."""
+    def ensure_way_out(self, hold: Callable[[int], None]) -> int:
+        """As ``open_way_out``, unless it is there already. Raises WayOutError.
+
+        A pidfd, the caller's, of one that wasn't there when this was last asked; else -1.
+        """
         if self._way_out is not None and self._way_out.poll() is not None:
             self._way_out = None  # reaped
+        record, pidfd = self.path.with_name("way-out.json"), -1
         if not links.exists(self._netlink, TAP):
             self._way_out = open_way_out(self.namespace, self._netlink, hold)
+            pidfd = remember(record, self._way_out.pid)
         elif not self._led:
             # An engine before this one started it, and may not have come further than that.
             lead_out(self.namespace, self._netlink)
+            pidfd = recall(record)
         self._led = True
+        return pidfd
 
     def ensure_bridge(self, network: Network) -> int:
         """Its bridge, made where it isn't there; the link's index."""

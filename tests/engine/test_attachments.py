@@ -14,6 +14,7 @@ import pytest
 
 from containerlab.database import Database
 from containerlab.engine.attachments import Attachments
+from containerlab.engine.background import Background
 from containerlab.engine.models import ContainerConfig, HostConfig, NetworkingConfig, PortBinding
 from containerlab.engine.network_set import NetworkSet
 from containerlab.engine.parts import Parts
@@ -32,7 +33,7 @@ def bridges(request: pytest.FixtureRequest) -> bool:
 def attachments(tmp_path: Path, bridges: bool, monkeypatch: pytest.MonkeyPatch) -> Iterator[Attachments]:
     database = Database(tmp_path / "db")
     settings = SimpleNamespace(run=tmp_path, publish_ip="127.0.0.1")
-    parts = cast(Parts, SimpleNamespace(settings=settings, database=database, engine_id="e"))
+    parts = cast(Parts, SimpleNamespace(settings=settings, database=database, engine_id="e", background=Background()))
     made = Attachments(parts, NetworkSet(parts))
 
     def prove(_network: object) -> None:

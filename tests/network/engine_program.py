@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import sys
 import time
 import urllib.request
@@ -59,6 +60,7 @@ def scenario(folder: Path) -> dict[str, object]:
         box = client.containers.run(IMAGE, ["sh", "-c", f"while :; do {ASK}; sleep 0.1; done"], detach=True)
         log = store.folder / "containers" / box.id / f"{box.id}-json.log"
         wait_for(lambda: log.exists() and log.stat().st_size > 0)
+        found["started again"] = leads_out_again(log)
         store.kill()
         before = log.stat().st_size
         wait_for(lambda: log.stat().st_size > before)
@@ -69,11 +71,23 @@ def scenario(folder: Path) -> dict[str, object]:
         found["a name after a restart"] = run("wget -qO- http://web/", network="lab")
         found["after a restart"] = run(ASK, network="lab")
         found["the same"] = ways_out() == slirps and len(slirps) == 1
+        found["started again by another engine"] = leads_out_again(log)
         client.close()
     finally:
         store.end()
     wait_for(lambda: not ways_out())
     return found
+
+
+def leads_out_again(log: Path) -> bool:
+    """Once the way out was killed; nobody starts a container. Whether what runs has reached the world by a new one."""
+    killed = ways_out()
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: ways_out() and not set(ways_out()) & set(killed))
+    before = log.read_bytes().count(b"outside")
+    wait_for(lambda: log.read_bytes().count(b"outside") > before)
+    return len(killed) == 1
 
 
 def build(client: docker.DockerClient, network: str) -> str:

@@ -56,6 +56,8 @@ def test_containers_and_builds_reach_the_world(folder: Path, uid: int) -> None:
         "none": "exit 1",
         "RUN ": "outside",
         "RUN --network=none": "1",
+        "started again": True,
+        "started again by another engine": True,
         "a port while no engine runs": "hello",
         "a port after a restart": "hello",
         "a name after a restart": "hello",
