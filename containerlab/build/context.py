@@ -18,6 +18,7 @@ from containerlab.build.dockerfile.parser import MAX_BYTES
 from containerlab.build.dockerignore import Dockerignore
 from containerlab.build.glob import compile_pattern, has_wildcard, unescape
 from containerlab.build.ingredients import MOST_FILES, Listing, printable
+from containerlab.build.scratch import keep_going
 from containerlab.build.tree import Entry, OutsideContext, Tree, not_found, refuse_outside
 from containerlab.errors import InvalidParameter, NotFound
 from containerlab.images import extract, trees
@@ -191,6 +192,7 @@ class Context:
         found: list[Entry] = []
         pending = [directory]
         while pending:
+            keep_going()
             entry = pending.pop()
             if entry is not directory:
                 if no_rules or not excludes(entry.path):

@@ -14,6 +14,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
+from itertools import accumulate
 from pathlib import Path
 
 from containerlab.build.base import Fetch, base_image, expand_global
@@ -120,9 +121,11 @@ class Builder:
         return told(dockerfile.file, findings)
 
     async def _read(self, context: Context, options: BuildOptions) -> tuple[Dockerfile, list[Finding]]:
-        dockerfile = parse(context.dockerfile(options.dockerfile), options.dockerfile)
-        variables = image_variables(self.images)
-        return dockerfile, await in_thread(lambda: lint(dockerfile, variables, target=options.target))
+        def work() -> tuple[Dockerfile, list[Finding]]:
+            dockerfile = parse(context.dockerfile(options.dockerfile), options.dockerfile)
+            return dockerfile, lint(dockerfile, image_variables(self.images), target=options.target)
+
+        return await in_thread(work)
 
     def _settle(self, context: Context, last: LastBuild) -> None:
         """What is kept of a build beside its image; without room on the disk the next one is slower, not wrong."""
@@ -160,7 +163,8 @@ class _Build:
         self._stages: dict[int, asyncio.Task[StageState]] = {}
         self._images: dict[str, asyncio.Task[Image | None]] = {}
         self._failure: tuple[int, BaseException] | None = None
-        self._total = len(dockerfile.global_args) + len(options.labels) + sum(map(_steps, self._needed))
+        self._before = list(accumulate(map(_steps, self._needed), initial=len(dockerfile.global_args)))
+        self._total = self._before[-1] + len(options.labels)
         self._shop = Shop(
             builder=builder,
             build_id=self._id,
@@ -268,7 +272,7 @@ class _Build:
             messages, before = Messages(lambda _: None, quiet=True), 0
         else:
             messages = Messages(self._turns.emitter(position), quiet=self._options.quiet)
-            before = len(self._dockerfile.global_args) + sum(map(_steps, self._needed[:position]))
+            before = self._before[position]
         progress = Progress(messages, node.label, before, self._total, self._began)
         labels = self._options.labels if node is self._target else {}
         try:

@@ -45,6 +45,7 @@ class Graph:
 
     def __init__(self, dockerfile: Dockerfile, global_args: Mapping[str, str], *, host_network: bool) -> None:
         self._dockerfile, self._host_network = dockerfile, host_network
+        self._indexes = {stage.name: index for index, stage in enumerate(dockerfile.stages) if stage.name}
         self.nodes = [self._node(index, stage, global_args) for index, stage in enumerate(dockerfile.stages)]
 
     def target(self, name: str) -> Node:
@@ -78,21 +79,21 @@ class Graph:
         return None
 
     def _find(self, name: str, before: int) -> int | None:
-        for index in range(before - 1, -1, -1):
-            if self._dockerfile.stages[index].name == name:
-                return index
+        index = self._indexes.get(name, before)
+        if index < before:
+            return index
         if _NUMBER.match(name) and int(name) < before:
             return int(name)
         return None
 
     def _refuse_later(self, instruction: Instruction, name: str, own: int) -> None:
         stages = self._dockerfile.stages
-        for index in range(own, len(stages)):
-            if name.lower() == stages[index].name or name == str(index):
-                line = stages[index].from_.line
-                what = "is this very stage" if index == own else f"begins later, in line {line}"
-                message = f"circular dependency: the stage {name} {what}"
-                raise instruction.node.error(message, hint="expected an earlier stage, or an image")
+        number = int(name) if _NUMBER.match(name) else len(stages)
+        index = self._indexes.get(name.lower(), number)
+        if own <= index < len(stages):
+            what = "is this very stage" if index == own else f"begins later, in line {stages[index].from_.line}"
+            message = f"circular dependency: the stage {name} {what}"
+            raise instruction.node.error(message, hint="expected an earlier stage, or an image")
         if _NUMBER.match(name):
             count = f"{own} earlier stage{'s' * (own != 1)}"
             raise instruction.node.error(f"invalid from flag value {name}: there are {count}", hint="they count from 0")
@@ -115,8 +116,8 @@ class Graph:
 
     def _named(self, name: str, before: int) -> int | None:
         """FROM knows stages by their names alone."""
-        stages = self._dockerfile.stages[:before]
-        return next((index for index in range(before - 1, -1, -1) if stages[index].name == name.lower()), None)
+        index = self._indexes.get(name.lower(), before)
+        return index if index < before else None
 
     def _check_platform(self, from_: From, values: Mapping[str, str]) -> None:
         try:
@@ -132,6 +133,7 @@ def described(graph: Graph, needed: list[Node], target: Node) -> list[dict[str, 
 
     ``needs`` are the labels of the stages that it starts from or copies from.
     """
+    indexes = {node.index for node in needed}
     return [
         {
             "stage": node.label,
@@ -139,7 +141,7 @@ def described(graph: Graph, needed: list[Node], target: Node) -> list[dict[str, 
             "base": node.image if node.base is None else "",
             "starts_from": graph.nodes[node.base].label if node.base is not None else "",
             "copies_from": sorted(graph.nodes[index].label for index in node.needs if index != node.base),
-            "needed": node in needed,
+            "needed": node.index in indexes,
             "target": node is target,
         }
         for node in graph.nodes

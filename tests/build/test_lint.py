@@ -251,12 +251,12 @@ def test_rules_are_skipped_by_the_directive() -> None:
 
 
 def test_the_lessons_dockerfiles_are_clean() -> None:
-    """What a lesson's cell shows would change else."""
+    """What a lesson's cell shows would change else; one that asks for the checks has something to find."""
     seen = 0
     for path in NOTEBOOKS.glob("*.ipynb"):
         for cell in json.loads(path.read_text())["cells"]:
             source = "".join(cell["source"])
-            if source.startswith("%%dockerfile"):
+            if source.startswith("%%dockerfile") and "--check" not in source.split("\n", 1)[0]:
                 assert found(source.split("\n", 1)[1]) == [], source
                 seen += 1
     assert seen > 5

@@ -25,6 +25,8 @@ __all__ = [
 ]
 
 _JSON_LIKE = re.compile(r"""\[(?:["']|\s+(["'])[^"']*\1\s*(?:,|\]\s*\Z)|\s*[\w./:-]+\s*,)""")
+_SPACE = re.compile(r"\s*")
+_LONGEST_NS = 2**63 - 1  # Go's time.Duration
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
 _NANOSECONDS = {
     "ns": 1,
@@ -126,18 +128,23 @@ def _first_fault(text: str) -> int:
     """The offset in ``text``, which begins with ``[``, where it stops being an array of strings."""
     at = 1
     while True:
-        at += len(text[at:]) - len(text[at:].lstrip())
+        at = _after_space(text, at)
         string = _JSON_STRING.match(text, at)
         if string is None:
             return at
-        at = string.end()
-        at += len(text[at:]) - len(text[at:].lstrip())
+        at = _after_space(text, string.end())
         following = text[at : at + 1]
         at += 1
         if following == "]":
-            return at + len(text[at:]) - len(text[at:].lstrip())
+            return _after_space(text, at)
         if following != ",":
             return at - 1
+
+
+def _after_space(text: str, at: int) -> int:
+    """Where the white space at ``at`` ends."""
+    space = _SPACE.match(text, at)
+    return space.end() if space else at
 
 
 def duration(node: Node, text: str) -> int:
@@ -154,4 +161,6 @@ def duration(node: Node, text: str) -> int:
         at = match.end()
     if total < 1_000_000:
         raise node.error(f"{text} is too short", hint="the least duration is 1ms")
+    if total > _LONGEST_NS:
+        raise node.error(f"invalid duration {text[:40]!r}: it is too long", hint="the longest is about 292 years")
     return int(total)

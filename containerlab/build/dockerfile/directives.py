@@ -14,7 +14,7 @@ from containerlab.build.dockerfile.source import Place, Source
 
 __all__ = ["parse_directives"]
 
-_DIRECTIVE = re.compile(r"#[ \t]*([A-Za-z][A-Za-z0-9]*)[ \t]*=[ \t]*(.+?)[ \t]*\Z")
+_DIRECTIVE = re.compile(r"#[ \t]*([A-Za-z][A-Za-z0-9]*)[ \t]*=[ \t]*(.+)\Z")
 _KNOWN = ("syntax", "escape", "check")
 _ESCAPES = ("\\", "`")
 
@@ -23,7 +23,7 @@ def parse_directives(source: Source) -> Directives:
     """The directives of ``source``. Raises DockerfileError for one given twice and for a bad escape character."""
     found: dict[str, str] = {}
     for number, line in enumerate(source.lines, 1):
-        match = _DIRECTIVE.match(line)
+        match = _DIRECTIVE.match(line.rstrip(" \t"))
         name = match[1].lower() if match else ""
         if match is None or name not in _KNOWN:
             break

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from containerlab.build.dockerfile.nodes import Flag, Node
 from containerlab.build.dockerfile.source import FoldedText, did_you_mean
 
 __all__ = ["FlagKind", "FlagSet", "read_flags", "split_flags"]
+
+_SPACE = re.compile(r"\s*")
 
 FlagKind = type[bool] | type[str] | type[list[str]]
 
@@ -36,7 +39,8 @@ def split_flags(text: FoldedText, escape: str) -> tuple[tuple[Flag, ...], Folded
     flags: list[Flag] = []
     at = 0
     while True:
-        at += len(text.text[at:]) - len(text.text[at:].lstrip())
+        space = _SPACE.match(text.text, at)
+        at = space.end() if space else at
         if not text.text.startswith("--", at):
             break
         start = at

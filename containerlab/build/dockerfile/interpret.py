@@ -52,6 +52,8 @@ from containerlab.errors import DockerfileError
 __all__ = ["parse", "parse_trigger"]
 
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9-_.]*\Z")
+_COUNT = re.compile(r"[0-9]{1,20}\Z")
+_MOST_RETRIES = 2**31 - 1
 _NOT_TRIGGERS = ("ONBUILD", "FROM", "MAINTAINER")
 
 _FLAGS: dict[str, dict[str, FlagKind]] = {
@@ -94,14 +96,15 @@ def parse(text: str | bytes, file: str = "Dockerfile") -> Dockerfile:
             "the Dockerfile is empty", file=file, line=1, hint="expected FROM IMAGE as the first instruction"
         )
     global_args: list[Arg] = []
-    stages: list[Stage] = []
+    stages: list[tuple[From, list[Instruction]]] = []
+    names: set[str] = set()
     for node in nodes:
         instruction = reader.read(node)
         if isinstance(instruction, From):
-            _refuse_known_name(instruction, stages)
-            stages.append(Stage(instruction))
+            _refuse_known_name(instruction, names)
+            stages.append((instruction, []))
         elif stages:
-            stages[-1] = Stage(stages[-1].from_, (*stages[-1].instructions, instruction))
+            stages[-1][1].append(instruction)
         elif isinstance(instruction, Arg):
             global_args.append(instruction)
         else:
@@ -111,7 +114,8 @@ def parse(text: str | bytes, file: str = "Dockerfile") -> Dockerfile:
             )
     if not stages:
         raise nodes[-1].error("no build stage: the Dockerfile has no FROM", hint="expected FROM IMAGE")
-    return Dockerfile(file, tuple(global_args), tuple(stages), parser.directives, tuple(parser.notices))
+    read = tuple(Stage(from_, tuple(instructions)) for from_, instructions in stages)
+    return Dockerfile(file, tuple(global_args), read, parser.directives, tuple(parser.notices))
 
 
 def parse_trigger(text: str, image: str) -> Instruction:
@@ -123,10 +127,11 @@ def parse_trigger(text: str, image: str) -> Instruction:
     return _Reader(parser).read(nodes[0])
 
 
-def _refuse_known_name(instruction: From, stages: list[Stage]) -> None:
-    if instruction.name and any(stage.name == instruction.name for stage in stages):
+def _refuse_known_name(instruction: From, names: set[str]) -> None:
+    if instruction.name in names:
         message = f"duplicate name {instruction.name}"
         raise instruction.node.error(message, hint="an earlier stage has this name; choose another")
+    names |= {instruction.name} - {""}
 
 
 class _Reader:
@@ -284,8 +289,9 @@ class _Reader:
         refuse_bad_json(node, offset=node.arguments.text.rindex(rest))
         vector = json_form(rest)
         retries = flags.text("retries")
-        if retries and (not retries.isascii() or not retries.isdigit()):
-            raise node.error(f"--retries={retries} isn't a number of times", hint="expected 1 or more")
+        if retries and (_COUNT.match(retries) is None or int(retries) > _MOST_RETRIES):
+            hint = f"expected a number from 1 to {_MOST_RETRIES}"
+            raise node.error(f"--retries={retries[:40]} isn't a number of times", hint=hint)
         return Healthcheck(
             node=node,
             command=CommandLine((rest,), True) if vector is None else CommandLine(vector, False),

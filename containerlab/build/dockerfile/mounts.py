@@ -31,6 +31,7 @@ _SIZE = re.compile(r"([0-9]{1,12})([kmgt]?)i?b?\Z", re.IGNORECASE)
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _SECRET_FOLDER = "/run/secrets"
 _MOST_ID = 2**31 - 1
+_MOST_DIGITS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +155,8 @@ class _Fields:
 
     def _number(self, key: str) -> int:
         text = self._given.get(key, "0")
-        if not (text.isascii() and text.isdigit()) or int(text[:12]) > _MOST_ID:
-            raise self._error(f"invalid {key} {text!r}", f"expected a number from 0 to {_MOST_ID}")
+        if not (text.isascii() and text.isdigit()) or len(text) > _MOST_DIGITS or int(text) > _MOST_ID:
+            raise self._error(f"invalid {key} {text[:40]!r}", f"expected a number from 0 to {_MOST_ID}")
         return int(text)
 
     def _error(self, message: str, hint: str = "") -> DockerfileError:

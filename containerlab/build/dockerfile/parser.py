@@ -21,6 +21,8 @@ __all__ = ["MAX_BYTES", "Parser", "decode", "json_form"]
 MAX_BYTES = 1 << 20
 """The longest Dockerfile that is read."""
 
+MAX_INSTRUCTIONS = 10_000
+
 _KEYWORD = re.compile(r"\S+")
 _WITH_HEREDOCS = ("RUN", "COPY", "ADD")
 
@@ -77,6 +79,8 @@ class Parser:
                 self._next += 1
             else:
                 nodes.append(self._node())
+                if len(nodes) > MAX_INSTRUCTIONS:
+                    raise nodes[-1].error(f"at most {MAX_INSTRUCTIONS} instructions are read")
         return nodes
 
     def node(self, text: FoldedText, heredocs: tuple[Heredoc, ...] | None = None) -> Node:

@@ -11,6 +11,9 @@ from containerlab.errors import DockerfileError
 
 __all__ = ["FoldedText", "Place", "Source", "did_you_mean"]
 
+_SHOWN = 500
+"""Characters of a line, a message or a hint that an error shows: a line may have a million."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -31,13 +34,17 @@ class Source:
         """The error to raise about ``place``; carries that line's text."""
         known = 1 <= place.line <= len(self.lines)
         return DockerfileError(
-            message,
+            _cut(message),
             file=self.file,
             line=place.line,
             column=place.column,
-            source=self.lines[place.line - 1] if known else "",
-            hint=hint,
+            source=_cut(self.lines[place.line - 1]) if known else "",
+            hint=_cut(hint),
         )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} …"
 
 
 @dataclass(frozen=True, slots=True)

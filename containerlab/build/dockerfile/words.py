@@ -23,6 +23,8 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?\-$!]")
 _MODIFIERS = "-+?#%"
 _MOST = 1 << 20
 """Characters that one text may expand to: ``ENV a=$a$a`` doubles with every line."""
+_DEEPEST = 50
+"""How many ``${…}`` may stand inside one another; each takes a few frames of the interpreter's stack."""
 
 
 class WordError(ValueError):
@@ -122,6 +124,7 @@ class _Scanner:
         self._raw_quotes = raw_quotes
         self._at = 0
         self._length = 0
+        self._depth = 0
         self.words = _Words()
 
     def until(self, stop: str, *, raw_escapes: bool = False) -> str:
@@ -240,11 +243,15 @@ class _Scanner:
 
     def _quietly(self, stop: str, *, raw_escapes: bool) -> str:
         """Expand up to ``stop`` without adding to the words: what it is part of is added as a whole."""
+        if self._depth == _DEEPEST:
+            raise WordError(f"more than {_DEEPEST} substitutions inside one another", self._at)
         words, self.words = self.words, _Words()
+        self._depth += 1
         try:
             return self.until(stop, raw_escapes=raw_escapes)
         finally:
             self.words = words
+            self._depth -= 1
 
     def _defaulted(self, name: str, value: str | None, modifier: str, colon: bool, word: str, start: int) -> str:
         missing = value is None or (colon and value == "")

@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import islice
 
 from containerlab.build.dockerfile.instructions import (
     Cmd,
@@ -26,6 +27,7 @@ __all__ = [
     "reserved_name", "unused",
 ]  # fmt: skip
 
+_MOST_NAMES = 200  # looked through for one that is nearly so
 _RESERVED = ("scratch", "context")
 _SHELL_SIGNS = re.compile(r"""[|&;<>()$`*?~#\\{}\n]|\[""")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
@@ -130,11 +132,12 @@ def unused(subject: Subject) -> Iterator[Found]:
 
 def copy_from_no_stage(subject: Subject) -> Iterator[Found]:
     """COPY --from=NAME that means an image, where a stage is called nearly so."""
-    before: list[str] = []
+    before: dict[str, None] = {}
     for stage in subject.dockerfile.stages:
         for instruction in stage.instructions:
             if isinstance(instruction, Copy) and instruction.from_ and instruction.from_.lower() not in before:
-                near = difflib.get_close_matches(instruction.from_.lower(), before, n=1, cutoff=0.7)
+                names = islice(before, _MOST_NAMES)
+                near = difflib.get_close_matches(instruction.from_.lower(), list(names), n=1, cutoff=0.7)
                 if near:
                     message = (
                         f"COPY --from={instruction.from_} names no stage, so an image is meant; "
@@ -142,4 +145,4 @@ def copy_from_no_stage(subject: Subject) -> Iterator[Found]:
                     )
                     better = instruction.original.replace(f"--from={instruction.from_}", f"--from={near[0]}")
                     yield Found(instruction.line, message, better)
-        before.append(stage.name)
+        before[stage.name] = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from containerlab.build.dockerfile import Instruction
 from containerlab.build.dockerfile.instructions import Add, Copy, Run
@@ -11,14 +12,19 @@ from containerlab.build.lint.model import Found, Subject
 
 __all__ = ["add", "apt_clean", "apt_recommends", "apt_update", "apt_yes", "cd", "copy_all_first", "latest"]
 
-_APT = r"\bapt(?:-get)?\b(?:\s+-\S+(?:=\S+)?)*\s+"
-_INSTALL = re.compile(_APT + r"(?:-\S+\s+)*install\b[^;&|\n]*")
+# Possessive, and begun at a word's start alone: a text is read once, however it tries to be read again and again.
+_APT = r"(?<![\w-])apt(?:-get)?(?:\s++-\S++)*+\s++"
+_INSTALL = re.compile(_APT + r"install\b[^;&|\n]*")
 _UPDATE = re.compile(_APT + r"update\b")
-_YES = re.compile(r"\s(?:-[a-z]*y[a-z]*|--yes|--assume-yes|-qq)(?:\s|\Z)")
-_CLEANED = re.compile(r"\brm\s+-\S+\s+[^;&|\n]*/var/lib/apt/lists")
+_YES = re.compile(r"\s(?:-(?=[a-z]*y)[a-z]++|--yes|--assume-yes|-qq)(?:\s|\Z)")
+_REMOVAL = re.compile(r"\brm\s+-\S")
+_LISTS = "/var/lib/apt/lists"
+_COMMANDS = re.compile(r"[;&|\n]")
 _CD = re.compile(r"cd\s+([^\s;&|]+)\s*(?:(&&|;)\s*(.+))?\Z", re.DOTALL)
+_PIP = re.compile(r"\bpip3?\s+install\b")
+_REQUIREMENTS = re.compile(r"\s(?:-r|--requirement)\b")
 _DEPENDENCIES = re.compile(
-    r"\b(?:pip3?\s+install\s+(?:\S+\s+)*?(?:-r|--requirement)\b|npm\s+(?:ci|install|i)\b|yarn\s+install\b"
+    r"\b(?:npm\s+(?:ci|install|i)\b|yarn\s+install\b"
     r"|pnpm\s+install\b|poetry\s+install\b|uv\s+sync\b|bundle\s+install\b|go\s+mod\s+download\b"
     r"|cargo\s+fetch\b|composer\s+install\b|mvn\s+\S*dependency:)"
 )
@@ -27,6 +33,7 @@ _FILES = {
     "pnpm": "package.json pnpm-lock.yaml", "poetry": "pyproject.toml poetry.lock", "uv": "pyproject.toml uv.lock",
     "bundle": "Gemfile*", "go": "go.mod go.sum", "cargo": "Cargo.*", "composer": "composer.*", "mvn": "pom.xml",
 }  # fmt: skip
+_MOST_INSTALLS = 10
 _ARCHIVE = re.compile(r"\.(?:tar|tar\.\w+|tgz|tbz2?|txz|tzst)\Z", re.IGNORECASE)
 
 
@@ -37,11 +44,16 @@ def _shell(instruction: Instruction) -> str:
     return "\n".join([" ".join(instruction.command.args), *(each.content for each in instruction.heredocs)])
 
 
+def _commands(text: str) -> list[str]:
+    """A shell's text cut where a command ends, near enough; a line that goes on in the next is one."""
+    return _COMMANDS.split(text.replace("\\\n", " "))
+
+
 def _installs(subject: Subject) -> Iterator[tuple[Run, str, str]]:
-    """Each ``apt-get install``: its RUN, the whole text, the command."""
+    """Each ``apt-get install``, ten of a RUN at most: its RUN, the whole text, the command."""
     for _, instruction in subject.instructions:
         text = _shell(instruction)
-        for match in _INSTALL.finditer(text):
+        for match in islice(_INSTALL.finditer(text), _MOST_INSTALLS):
             assert isinstance(instruction, Run)
             yield instruction, text, match.group().strip()
 
@@ -58,9 +70,15 @@ def apt_clean(subject: Subject) -> Iterator[Found]:
     """The package lists stay in the layer."""
     for instruction, text, command in _installs(subject):
         mounted = any(mount.target.startswith(("/var/lib/apt", "/var/cache/apt")) for mount in instruction.mounts)
-        if not _CLEANED.search(text) and not mounted:
+        if not _cleaned(text) and not mounted:
             better = f"RUN apt-get update && {command} && rm -rf /var/lib/apt/lists/*"
             yield Found(instruction.line, "apt-get install leaves the package lists in the layer", better)
+
+
+def _cleaned(text: str) -> bool:
+    """Does one command remove the lists?"""
+    removals = ((command, _REMOVAL.search(command)) for command in _commands(text) if _LISTS in command)
+    return any(removal is not None and _LISTS in command[removal.end() :] for command, removal in removals)
 
 
 def apt_recommends(subject: Subject) -> Iterator[Found]:
@@ -99,13 +117,22 @@ def copy_all_first(subject: Subject) -> Iterator[Found]:
         for instruction in stage.instructions:
             if _takes_all(instruction):
                 whole = whole or instruction
-            match = _DEPENDENCIES.search(_shell(instruction))
-            if whole is not None and match is not None:
-                tool = re.split(r"\s", match.group())[0].rstrip("3")
+            tool = _installer(_shell(instruction)) if whole is not None else ""
+            if whole is not None and tool:
                 message = f"the whole context is copied before line {instruction.line} installs the dependencies"
                 better = f"COPY {_FILES.get(tool, '…')} ./\n{instruction.original}\n{whole.original}"
                 yield Found(whole.line, message, better)
                 break
+
+
+def _installer(text: str) -> str:
+    """The program that installs what files of the context name, or an empty string."""
+    for command in _commands(text):
+        pip = _PIP.search(command)
+        if pip is not None and _REQUIREMENTS.search(command, pip.end()):
+            return "pip"
+    match = _DEPENDENCIES.search(text)
+    return re.split(r"\s", match.group())[0] if match is not None else ""
 
 
 def _takes_all(instruction: Instruction) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from containerlab.build.dockerfile import Instruction, Stage
 from containerlab.build.dockerfile.instructions import (
@@ -34,6 +34,7 @@ _SECRET = re.compile(
 )
 _PUBLIC = re.compile(r"(?:^|_)public(?:_|\Z)", re.IGNORECASE)
 _TARGET_PLATFORM = re.compile(r"\$(?:TARGETPLATFORM|\{TARGETPLATFORM\})\Z")
+_MOST_NAMES = 200  # looked through for one that is nearly so
 _ALWAYS = PREDEFINED_ARGS | {"PATH"}
 
 
@@ -166,7 +167,9 @@ def _expanded(text: str, values: dict[str, str], escape: str) -> str:
         return ""
 
 
-def _near(name: str, known: Iterable[str]) -> str:
+def _near(name: str, known: Collection[str]) -> str:
+    if len(known) > _MOST_NAMES:
+        return ""
     near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.75)
     return f" (did you mean ${near[0]}?)" if near else ""
 
