@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Context", "Live", "Terminal", "pass_context"]
+__all__ = ["Context", "Follow", "Live", "Terminal", "pass_context"]
 
 import os
 from collections.abc import Callable, Mapping
@@ -24,6 +24,7 @@ def _connect() -> Any:
 
 
 Live = Callable[[Callable[[], Any], float], Any]
+Follow = Callable[[str, Any], Any]
 
 
 class Terminal(Protocol):
@@ -44,7 +45,8 @@ class Context:
     ``body`` is a cell's text and ``stdin_fd`` a descriptor: what ``-i`` reads, the first that is there. ``variables``
     are the Python variables that ``@name`` takes (None: ``@`` has no meaning, as in a terminal). ``notebook`` changes
     what an interrupt does: it stops what the verb started, where a terminal passes the signal on as Docker does.
-    ``live`` shows a table that is read again and again, for so many seconds.
+    ``live`` shows a table that is read again and again, for so many seconds; ``follow`` shows a watch of the lab room
+    under a name that is its own, and returns at once (None: there is no page that could change).
     """
 
     output: Output = field(default_factory=Silent)
@@ -55,6 +57,7 @@ class Context:
     variables: Mapping[str, Any] | None = None
     notebook: bool = False
     live: Live | None = None
+    follow: Follow | None = None
 
     @cached_property
     def client(self) -> Any:

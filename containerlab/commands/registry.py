@@ -38,6 +38,7 @@ from containerlab.commands import (
     trace,
     transfers,
     update,
+    watch,
     watching,
     where,
 )
@@ -100,6 +101,7 @@ SECTIONS: dict[str, list[click.Command]] = {
         figures.life_command,
         watching.namespaces_command,
         watching.usage_command,
+        watch.watch_command,
         figures.memory_command,
         mounts.mounts_command,
         layers.compare_command,

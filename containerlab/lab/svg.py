@@ -10,6 +10,7 @@ import base64
 import html
 import io
 import re
+import threading
 import uuid
 from collections.abc import Mapping
 
@@ -29,6 +30,7 @@ _METADATA = re.compile(r"(?s)<metadata>.*?</metadata>\s*")
 _PNG = {"compress_level": 2}
 _TALLEST = 2400  # dots; what is taller than a screen is read as SVG
 _SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "containerlab"}
+_SETTINGS_LOCK = threading.Lock()  # matplotlib has one set for all threads, and a live picture is drawn in its own
 
 
 def draw(canvas: Canvas, tips: Mapping[str, str]) -> str:
@@ -37,7 +39,7 @@ def draw(canvas: Canvas, tips: Mapping[str, str]) -> str:
     ``tips`` maps the gid of an artist to the words of its tooltip.
     """
     text = io.StringIO()
-    with mpl.rc_context(_SETTINGS):
+    with _SETTINGS_LOCK, mpl.rc_context(_SETTINGS):
         FigureCanvasSVG(canvas).print_svg(text, metadata={"Date": None})
     return _tooltips(_METADATA.sub("", _PROLOGUE.sub("", text.getvalue())), tips)
 

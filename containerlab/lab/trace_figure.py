@@ -17,10 +17,10 @@ _LEFT, _RIGHT = 1.6, 9.2
 _LONGEST_PATH = 62
 
 
-def draw_trace(calls: Sequence[Call], client: str = "") -> Figure:
+def draw_trace(calls: Sequence[Call], client: str = "", *, first: int = 1) -> Figure:
     """Each call is an arrow to the right, each answer one to the left; a stream is a band that stays open.
 
-    ``client`` is the name over the left line.
+    ``client`` is the name over the left line, ``first`` the number of the first call that is drawn.
     """
     who = client or say("the client")
     height = 0.62 * max(len(calls), 1) + 1.0
@@ -32,20 +32,24 @@ def draw_trace(calls: Sequence[Call], client: str = "") -> Figure:
         label(axes, x, top + 0.2, words, size=12, weight="bold")
         axes.plot([x, x], [0.0, top - 0.05], color=ink("line"), linewidth=1.6)
     for number, call in enumerate(calls):
-        _call(axes, top - 0.5 - 0.62 * number, number + 1, call)
+        _call(axes, top - 0.5 - 0.62 * number, first + number, call)
     axes.set_xlim(0.2, 10.6)
     axes.set_ylim(-0.05, top + 0.55)
     return Figure(
         title=say("What {client} asked of the engine", client=who),
         summary=say(
-            "In all {count}, in this order: {list}.", count=len(calls), list=", ".join(_short(call) for call in calls)
-        ),
+            "In all {count}, in this order: {list}.",
+            count=first + len(calls) - 1,
+            list=("…, " if first > 1 else "") + ", ".join(_short(call) for call in calls),
+        )
+        if calls
+        else say("Nothing was asked yet."),
         canvas=figure,
         table=Table(
             (say("number"), say("request"), say("answer"), say("after")),
             [
                 (str(number), f"{call.method} {call.path}", str(call.status or "…"), f"{call.took_ms:.1f} ms")
-                for number, call in enumerate(calls, 1)
+                for number, call in enumerate(calls, first)
             ],
         ),
         data={"calls": [f"{call.method} {call.path.partition('?')[0]}" for call in calls]},

@@ -6,6 +6,7 @@ Any client will do that takes a socket's address: docker-py, the docker command,
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import shutil
@@ -20,7 +21,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from containerlab.client import find_host, start_engine
-from containerlab.errors import UsageError
+from containerlab.errors import EngineUnreachable, UsageError
 from containerlab.lab.http_heads import Heads
 from containerlab.paths import api_socket, store_folder
 
@@ -56,9 +57,9 @@ class Call:
 class Tracer:
     """The listener. ``host`` is what ``DOCKER_HOST`` has to be for a client to be listened to."""
 
-    def __init__(self, engine: str) -> None:
-        """``engine`` is the path of the engine's own socket."""
-        self._engine = engine
+    def __init__(self, engine: str, revive: Callable[[], None] | None = None) -> None:
+        """``engine`` is the path of the engine's own socket; ``revive`` starts one that has idled out meanwhile."""
+        self._engine, self._revive = engine, revive
         self._folder = Path(tempfile.mkdtemp(prefix="cl-trace-"))
         self.socket = self._folder / "engine.sock"
         self._began = time.monotonic()
@@ -104,14 +105,13 @@ class Tracer:
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
-        engine = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         waiting: deque[Call] = deque()
         requests, answers = Heads(answers=False), Heads(answers=True)
-        with client, engine:
+        with client, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as engine:
             try:
-                engine.connect(self._engine)
-            except OSError:
-                return
+                self._reach(engine)
+            except (OSError, EngineUnreachable):
+                return  # the client sees its connection end
             with self._lock:
                 self._open |= {client, engine}
             back = threading.Thread(
@@ -122,6 +122,15 @@ class Tracer:
             back.join()
             with self._lock:
                 self._open -= {client, engine}
+
+    def _reach(self, engine: socket.socket) -> None:
+        try:
+            engine.connect(self._engine)
+        except (FileNotFoundError, ConnectionRefusedError):
+            if self._revive is None:
+                raise
+            self._revive()
+            engine.connect(self._engine)
 
     def _relay(self, source: socket.socket, target: socket.socket, read: Callable[[bytes], None]) -> None:
         """Pass on until the end; each side's half-close reaches the other."""
@@ -167,9 +176,11 @@ def trace() -> Iterator[Tracer]:
     if not host.startswith("unix://"):
         raise UsageError(f"Only an engine on a unix socket can be listened to, not {host}.")
     path = host.removeprefix("unix://")
+    revive = None
     if path == os.fspath(api_socket(store_folder())):
-        start_engine(store_folder())
-    tracer = Tracer(path)
+        revive = functools.partial(start_engine, store_folder())
+        revive()
+    tracer = Tracer(path, revive)
     try:
         yield tracer
     finally:

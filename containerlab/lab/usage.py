@@ -16,10 +16,20 @@ from containerlab.lab.draw import canvas, ink, label, megabytes, plot_axes
 from containerlab.lab.figure import Figure, Table
 from containerlab.lab.words import say
 
-__all__ = ["Limits", "Sample", "draw_usage", "read_limits", "read_usage", "usage"]
+__all__ = [
+    "Limits",
+    "Sample",
+    "draw_usage",
+    "nobody_counts",
+    "read_limits",
+    "read_sample",
+    "read_usage",
+    "usage",
+]
 
 _INTERVAL_S = 0.1
 _NANO = 1e9
+_LEAST = 0.1  # MB, processors: an idle container's noise isn't drawn as if it were work
 
 
 @dataclass(frozen=True)
@@ -58,24 +68,30 @@ def read_usage(client: Any, name: str, seconds: float) -> list[Sample]:
     while True:
         at = time.monotonic() - begin
         try:
-            stats = client.api.stats(name, stream=False, one_shot=True)
+            sample = read_sample(client, name, at)
         except docker.errors.NotFound:
             if not samples:
                 raise
             return samples
-        if not stats.get("memory_stats"):
+        if sample is None:
             return samples
-        samples.append(
-            Sample(
-                at,
-                stats["memory_stats"].get("usage", 0),
-                stats["cpu_stats"]["cpu_usage"]["total_usage"] / _NANO,
-                stats.get("pids_stats", {}).get("current", 0),
-            )
-        )
+        samples.append(sample)
         if at >= seconds:
             return samples
         time.sleep(max(0.0, begin + at + _INTERVAL_S - time.monotonic()))
+
+
+def read_sample(client: Any, name: str, at: float) -> Sample | None:
+    """One look now, which is called ``at``; None where nothing is counted, because it doesn't run."""
+    stats = client.api.stats(name, stream=False, one_shot=True)
+    if not stats.get("memory_stats"):
+        return None
+    return Sample(
+        at,
+        stats["memory_stats"].get("usage", 0),
+        stats["cpu_stats"]["cpu_usage"]["total_usage"] / _NANO,
+        stats.get("pids_stats", {}).get("current", 0),
+    )
 
 
 def usage(client: Any, name: str, seconds: float = 3) -> Figure:
@@ -86,11 +102,16 @@ def usage(client: Any, name: str, seconds: float = 3) -> Figure:
     limits = read_limits(client, name)
     samples = read_usage(client, name, seconds)
     if not samples:
-        raise HostLacks(
-            say("Nobody counts what {name} takes: it doesn't run, or this host has no cgroup for it.", name=name),
-            hint=say("`containerlab doctor` tells what is missing."),
-        )
+        raise nobody_counts(name)
     return draw_usage(name, samples, limits)
+
+
+def nobody_counts(name: str) -> HostLacks:
+    """The error of a container whose use can't be read."""
+    return HostLacks(
+        say("Nobody counts what {name} takes: it doesn't run, or this host has no cgroup for it.", name=name),
+        hint=say("`containerlab doctor` tells what is missing."),
+    )
 
 
 def draw_usage(name: str, samples: Sequence[Sample], limits: Limits) -> Figure:
@@ -119,7 +140,7 @@ def draw_usage(name: str, samples: Sequence[Sample], limits: Limits) -> Figure:
         summary=say(
             "In {seconds} seconds it took at most {memory}, {cpus} processors and {pids} processes.",
             name=name,
-            seconds=f"{times[-1]:.0f}" if times else 0,
+            seconds=f"{times[-1] - times[0]:.0f}" if times else 0,
             memory=megabytes(most.memory),
             cpus=f"{most.cpu:.1f}",
             pids=most.pids,
@@ -154,11 +175,12 @@ def _curve(
     """One quantity over time; its limit is a line of its own, where it is near enough to be met."""
     axes.plot(times, values, color=ink(hue), linewidth=2.2)
     axes.fill_between(times, values, color=ink(f"{hue}-wash"))
-    top = max([*values, 1e-9])
-    if limit is not None and limit <= 20 * max(top, 1e-9):
+    top = max([*values, _LEAST])
+    if limit is not None and limit <= 20 * top:
         axes.axhline(limit, color=ink("text"), linewidth=1.6, linestyle=(0, (5, 3)))
         label(axes, 0.99, limit, say("limit {value}", value=f"{limit:.4g} {unit}".strip()), size=10,
               ha="right", va="bottom", transform=axes.get_yaxis_transform())  # fmt: skip
         top = max(top, limit)
     axes.set_ylim(0, top * 1.25)
     label(axes, -0.14, 0.5, title, size=11.5, weight="bold", transform=axes.transAxes)
+    label(axes, -0.14, 0.27, unit, size=10, tone="soft", transform=axes.transAxes)

@@ -31,7 +31,7 @@ _LINE = re.compile(r"^\s*(?:[^%=]+=\s*)?%{1,2}(container|dockerfile|compose|chec
 _RUNNING = ("running", "paused", "restarting")
 # The states in which a verb has something to do with a container; where none is in one of them, all are offered.
 _STATES: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("attach", "kill", "memory", "port", "stats", "stop", "top", "wait"), _RUNNING),
+    **dict.fromkeys(("attach", "kill", "memory", "port", "stats", "stop", "top", "wait", "watch"), _RUNNING),
     **dict.fromkeys(("exec", "pause"), ("running",)),
     "unpause": ("paused",),
     "start": ("created", "exited"),

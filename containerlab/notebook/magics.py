@@ -19,6 +19,8 @@ from containerlab.errors import UsageError
 from containerlab.notebook.dockerfile import dockerfile_command
 from containerlab.notebook.live import show_live
 from containerlab.notebook.output import CellOutput
+from containerlab.notebook.progress import mode
+from containerlab.notebook.watching import show_watch
 
 _TAKES_A_BODY = ("run", "exec", "start", "attach", "build")
 _STARTS = ("run", "start", "exec", "build", "compare", "up")
@@ -83,7 +85,10 @@ class ContainerMagics(Magics):  # type: ignore[misc]
         self, words: list[str], body: bytes | None, quiet: bool, *, prog: str, command: Command = registry.tree
     ) -> Result:
         output = CellOutput()
-        context = Context(output=output, body=body, variables=self.shell.user_ns, notebook=True, live=show_live)
+        follow = show_watch if mode() == "live" else None
+        context = Context(
+            output=output, body=body, variables=self.shell.user_ns, notebook=True, live=show_live, follow=follow
+        )
         try:
             result = registry.invoke(words, context, prog=prog, command=command)
         except KeyboardInterrupt:
