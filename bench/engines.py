@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from pathlib import Path
 import docker
 
 from containerlab.paths import api_socket, run_folder
+from containerlab.runtime.identity import open_process
 from containerlab.runtime.launch import supervisor_identity
 
 __all__ = ["IMAGE", "Engine", "dockerd", "ours"]
@@ -79,15 +81,15 @@ def ours() -> Iterator[Engine]:
 
 
 def _end_supervisor(store: Path) -> None:
-    """The supervisor outlives its engine; asked by SIGTERM it ends, because no container is left."""
+    """One that outlived its engine; asked by SIGTERM it ends, because no container is left."""
     identity = supervisor_identity(run_folder(store))
     if identity is None:
         return
     with contextlib.suppress(ProcessLookupError):
-        os.kill(identity.pid, signal.SIGTERM)
-        deadline = time.monotonic() + _LIMIT_S
-        while time.monotonic() < deadline and Path(f"/proc/{identity.pid}").exists():
-            time.sleep(0.02)
+        pidfd = open_process(identity)
+        signal.pidfd_send_signal(pidfd, signal.SIGTERM)
+        select.select([pidfd], [], [], _LIMIT_S)
+        os.close(pidfd)
 
 
 @contextmanager

@@ -19,6 +19,8 @@ import docker
 from containerlab import paths
 from containerlab.client import start_engine
 from containerlab.errors import EngineUnreachable
+from containerlab.runtime.identity import Identity, open_process
+from containerlab.runtime.launch import supervisor_identity
 
 
 class Store:
@@ -76,9 +78,20 @@ class Store:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _end_supervisor(self) -> None:
-        """Have an engine idle out at once: that ends the supervisor too."""
+        """It ends with its engine, unless that was killed: then one that idles out at once ends both."""
+        identity = supervisor_identity(paths.run_folder(self.folder))
+        if identity is None or not _lives(identity):
+            return
         command = [sys.executable, "-m", "containerlab", "serve", "--store", str(self.folder), "--idle-exit", "0.1"]
         subprocess.run(command, check=False, timeout=60, stderr=subprocess.DEVNULL, cwd="/")
+
+
+def _lives(identity: Identity) -> bool:
+    try:
+        os.close(open_process(identity))
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _holds_files(pid: int) -> bool:

@@ -46,7 +46,7 @@ _log = logging.getLogger(__name__)
 
 
 def main(argv: list[str]) -> int:
-    """Serve until SIGTERM, SIGINT or ``--idle-exit``; containers run on under the supervisor.
+    """Serve until SIGTERM, SIGINT or ``--idle-exit``; containers run on under the supervisor, which else ends too.
 
     Exit code 0, 1 when the engine couldn't start, ALREADY_RUNNING when another one has the store.
     """
@@ -162,7 +162,8 @@ async def _run_engine(options: argparse.Namespace, run: Path, starter: Starter) 
         await engine.close()
     if engine.supervisor_lost.is_set():
         return SUPERVISOR_LOST
-    if not stop.is_set():
+    # One that was killed meanwhile has nothing left to end.
+    with contextlib.suppress(OSError):
         await _end_supervisor(run)
     return 0
 
@@ -230,14 +231,35 @@ async def _end_supervisor(run: Path) -> None:
     ``shutdown`` waits for the last record: those of containers that don't run are dropped, and made again on use.
     """
     from containerlab.runtime.client import SupervisorClient
+    from containerlab.runtime.identity import open_process
+    from containerlab.runtime.launch import supervisor_identity
 
     client = await SupervisorClient.connect(run)
+    identity = supervisor_identity(run)
     try:
         known = (await client.call("list"))["containers"]
         if any(container["status"] == "running" for container in known):
             return
         for container in known:
             await client.call("forget", container=container["container"])
+        pidfd = open_process(identity) if identity else None
         await client.call("shutdown")
+        if pidfd is not None:
+            await _ended(pidfd)
     finally:
         client.close()
+
+
+async def _ended(pidfd: int) -> None:
+    """Once that process has ended, so that the next engine doesn't meet it half gone; some seconds at most."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(pidfd, ended.set)
+    try:
+        async with asyncio.timeout(_SHUTDOWN_SECONDS):
+            await ended.wait()
+    except TimeoutError:
+        _log.warning("the supervisor doesn't end")
+    finally:
+        loop.remove_reader(pidfd)
+        os.close(pidfd)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from containerlab.build.dockerfile.instructions import Instruction
 from containerlab.images import Layer, LayerStore, Provenance
 
-__all__ = ["commit_layer"]
+__all__ = ["commit_layer", "provenance_of"]
+
+_LONGEST = 1024
 
 
 def commit_layer(
@@ -31,3 +34,8 @@ def _no_younger(upper: Path, limit_ns: int) -> None:
         for name in (*directories, *files):
             if os.stat(name, dir_fd=fd, follow_symlinks=False).st_mtime_ns > limit_ns:
                 os.utime(name, ns=(limit_ns, limit_ns), dir_fd=fd, follow_symlinks=False)
+
+
+def provenance_of(instruction: Instruction, created_by: str) -> Provenance:
+    """Where the layer that ``instruction`` makes comes from; ``created_by`` is its line of the history."""
+    return Provenance(created_by, instruction.node.source.file, instruction.line, instruction.original[:_LONGEST])

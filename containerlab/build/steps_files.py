@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from containerlab.build.commit import commit_layer
+from containerlab.build.commit import commit_layer, provenance_of
 from containerlab.build.context import Context, Entry
 from containerlab.build.copying import Copier, Ownership
 from containerlab.build.dockerfile.instructions import Add, Copy, Instruction, Workdir
@@ -22,7 +22,7 @@ from containerlab.build.scratch import in_thread
 from containerlab.build.sources import Source, fetch, reads_of, sources_of, summary
 from containerlab.build.step import Fill, Planning, Step, nop
 from containerlab.errors import BadArchive, BuildFailed, NotFound
-from containerlab.images import Layer, Limits, Provenance, extract
+from containerlab.images import Layer, Limits, extract
 from containerlab.images.attributes import squashed_owner
 from containerlab.images.compression import decompressed
 from containerlab.images.files import no_room
@@ -102,7 +102,7 @@ def _filler(planning: Planning, instruction: Instruction, created_by: str, write
     With ``link`` it writes into an empty root: no link of the stage's is followed, and nothing there decides.
     """
     layers, parent = planning.layers, planning.state.chain_id
-    provenance = Provenance(created_by, instruction.node.source.file, instruction.line)
+    provenance = provenance_of(instruction, created_by)
 
     def work(scratch: Path) -> Layer | None:
         upper = scratch / "upper"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from containerlab.build.bundle import HEREDOC_FOLDER, RunRequest, write_bundle
 from containerlab.build.cache_mounts import CacheMounts
-from containerlab.build.commit import commit_layer
+from containerlab.build.commit import commit_layer, provenance_of
 from containerlab.build.dockerfile.heredoc import opening
 from containerlab.build.dockerfile.instructions import Run
 from containerlab.build.messages import Output, short_id
@@ -23,7 +23,7 @@ from containerlab.build.running import Runner
 from containerlab.build.scratch import in_thread
 from containerlab.build.step import Planning, Step
 from containerlab.errors import BuildFailed
-from containerlab.images import Layer, Provenance
+from containerlab.images import Layer
 from containerlab.images.files import no_room
 from containerlab.rung import copies_roots
 
@@ -118,7 +118,7 @@ async def _execute(
     if exit_code != 0:
         raise _failed(instruction, command, exit_code, output)
     planning.messages.line(f"Removing intermediate container {short_id(context.container)}")
-    provenance = Provenance(created_by, instruction.node.source.file, instruction.line)
+    provenance = provenance_of(instruction, created_by)
 
     def commit() -> Layer | None:
         with no_room(f"RUN of line {instruction.line}"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Sent", "compressed", "ignore_patterns", "is_archive", "send"]
+__all__ = ["CELL_DOCKERFILE", "Sent", "compressed", "ignore_patterns", "is_archive", "send"]
 
 import gzip
 import io
@@ -17,7 +17,8 @@ import docker.utils
 
 from containerlab.errors import UsageError
 
-_CELL_DOCKERFILE = ".containerlab.Dockerfile"
+CELL_DOCKERFILE = ".containerlab.Dockerfile"
+"""What a Dockerfile that isn't in its context is called there, because the builder wants it in it."""
 
 
 @dataclass
@@ -41,7 +42,7 @@ def send(folder: Path | None, dockerfile: bytes | None, name: str | None, *, eng
     if not root.is_dir():
         raise UsageError(f"The context {folder} is not a folder.")
     if dockerfile is not None:
-        inside = name or _CELL_DOCKERFILE
+        inside = name or CELL_DOCKERFILE
         if engine_reads_folders:
             return _beside(root, inside, dockerfile)
         return _archived(root, inside, dockerfile.decode("utf-8", "replace"))
@@ -49,7 +50,7 @@ def send(folder: Path | None, dockerfile: bytes | None, name: str | None, *, eng
     if not path.is_relative_to(root):
         if engine_reads_folders:
             return _beside(root, path.name, path.read_bytes())
-        return _archived(root, _CELL_DOCKERFILE, path.read_text(encoding="utf-8", errors="replace"))
+        return _archived(root, CELL_DOCKERFILE, path.read_text(encoding="utf-8", errors="replace"))
     inside = path.relative_to(root).as_posix()
     if engine_reads_folders:
         return Sent([("dockerfile", inside), _directory(root)])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 __all__ = ["Where", "where_command"]
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from containerlab.commands import formats, html
+from containerlab.commands.build_context import CELL_DOCKERFILE
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.own_engine import lab_facts
 from containerlab.commands.parsing import verb
@@ -17,6 +19,7 @@ from containerlab.commands.result import Result
 
 _TITLES = ("LAYER", "WHAT", "SIZE", "LINE", "BY")
 _LONGEST = 60
+_COPIED = re.compile(r"^(ADD|COPY) (?:--\S+ )*(?:file|dir|multi):[0-9a-f]{64} in (.*)$")
 
 
 @dataclass(repr=False)
@@ -47,7 +50,7 @@ class Where(Result):
                 each["action"] + (f" {each['kind']}" if each["kind"] else ""),
                 formats.size(each["size"]) if each["kind"] == "file" else "",
                 _line(each),
-                _short(each["created_by"]),
+                _words(each),
             ]
             for each in reversed(self.facts["history"])
         ]
@@ -66,20 +69,22 @@ class Where(Result):
 
 def _maker(event: dict[str, Any]) -> str:
     line = _line(event)
-    return _short(event["created_by"] or "a layer without a history") + (f" ({line})" if line else "")
+    return (_words(event) or "a layer without a history") + (f" ({line})" if line else "")
 
 
 def _line(event: dict[str, Any]) -> str:
-    return f"{event['dockerfile'] or 'Dockerfile'}:{event['line']}" if event["line"] else ""
+    name = event["dockerfile"] if event["dockerfile"] != CELL_DOCKERFILE else ""
+    return f"{name or 'Dockerfile'}:{event['line']}" if event["line"] else ""
 
 
-def _short(created_by: str) -> str:
-    """The instruction as it was written, as far as a history keeps it."""
-    words = " ".join(created_by.split())
+def _words(event: dict[str, Any]) -> str:
+    """The instruction as it was written, else as far as a history keeps it: the classic builder's has digests."""
+    words = " ".join((event.get("instruction") or event["created_by"]).split())
     if words.startswith("/bin/sh -c #(nop)"):
         words = words.removeprefix("/bin/sh -c #(nop)").strip()
     elif words.startswith("/bin/sh -c "):
         words = "RUN " + words.removeprefix("/bin/sh -c ")
+    words = _COPIED.sub(r"\1 \2", words)
     return words if len(words) <= _LONGEST else words[: _LONGEST - 1] + "…"
 
 

@@ -21,6 +21,7 @@ from containerlab.engine.mount_table import mount_table
 from containerlab.engine.parts import Parts
 from containerlab.engine.signals import parse_signal
 from containerlab.engine.sizes import sizes_of
+from containerlab.engine.stats import stats
 from containerlab.engine.views import inspect_view, list_view
 from containerlab.engine.volumes import Volumes
 from containerlab.engine.waiters import Waiter
@@ -204,7 +205,7 @@ class Containers:
 
     async def stats(self, ref: str, previous: dict[str, Any] | None = None) -> dict[str, Any]:
         """One reading in Docker's JSON; ``previous`` is the one before, and becomes ``precpu_stats``."""
-        return usage.stats(self._get(ref), previous)
+        return await stats(self._get(ref), previous)
 
     def wait(self, ref: str, condition: str = "not-running") -> Waiter:
         """``not-running``, ``next-exit`` or ``removed``; registered when this returns."""

@@ -17,6 +17,7 @@ from containerlab.network.way_out import RESERVED
 __all__ = ["PREDEFINED", "NetworkSet", "driver_of"]
 
 PREDEFINED = ("bridge", "host", "none")
+_NO_NET = ("host", "none")
 _DEFAULT_SUBNET = Subnet(subnet="172.17.0.0/16", gateway="172.17.0.1")
 
 
@@ -54,7 +55,8 @@ class NetworkSet:
         named = [network for network in self if network.name == ref]
         found = named or [network for network in self if ref and network.id.startswith(ref)]
         if not found:
-            raise NoSuchNetwork(ref, hint=near(ref, [network.name for network in self]))
+            # Nobody who types a network's name wrongly means the one that leads nowhere, or the host's.
+            raise NoSuchNetwork(ref, hint=near(ref, [network.name for network in self if network.name not in _NO_NET]))
         if len(found) > 1:
             raise InvalidParameter(f"network {ref} is ambiguous ({len(found)} matches found based on ID prefix)")
         return found[0]

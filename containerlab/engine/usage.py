@@ -1,17 +1,15 @@
-"""What a running container uses, in Docker's JSON: ``top``, ``stats`` and the lab's ``memory``."""
+"""The processes of a running container, in Docker's JSON, and the lab's ``memory``."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shlex
 import shutil
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from containerlab.engine.clock import ZERO
 from containerlab.engine.container import Container
 from containerlab.errors import HostLacks, InvalidParameter, NoSuchImage
 from containerlab.images import Image, ImageStore
@@ -19,7 +17,7 @@ from containerlab.rung import PROOT
 from containerlab.runtime import cgroups, facts
 from containerlab.runtime.proot.tree import programs
 
-__all__ = ["descendants", "memory", "stats", "top"]
+__all__ = ["descendants", "memory", "pids_of", "top"]
 
 _PS_SECONDS = 10.0
 _EF = ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"]
@@ -31,7 +29,7 @@ async def top(container: Container, ps_args: str) -> dict[str, Any]:
     Docker's default, ``-ef``, is answered from /proc; other arguments need the host's ``ps``, as they do in Docker.
     Raises HostLacks where there is none, InvalidParameter for arguments that it doesn't take.
     """
-    pids = _pids(container)
+    pids = pids_of(container)
     if ps_args == "-ef":
         return {"Titles": _EF, "Processes": [_ef_row(process) for process in facts.processes(pids)]}
     program = shutil.which("ps")
@@ -40,31 +38,10 @@ async def top(container: Container, ps_args: str) -> dict[str, Any]:
     return await _ps(program, ps_args, pids)
 
 
-def stats(container: Container, previous: dict[str, Any] | None) -> dict[str, Any]:
-    """One reading; a container that doesn't run has Docker's empty figures."""
-    figures = facts.cgroup_stats(container.cgroup) if container.state.running else {}
-    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    cpu = _cpu(figures.get("cpu", {})) if figures else _no_cpu()
-    return {
-        "id": container.id,
-        "name": f"/{container.name}",
-        "read": now if figures else ZERO,
-        "preread": previous["read"] if previous else ZERO,
-        "num_procs": 0,
-        "pids_stats": _renamed(figures.get("pids", {})),
-        "blkio_stats": _blkio(figures.get("io", {})),
-        "cpu_stats": cpu,
-        "precpu_stats": previous["cpu_stats"] if previous else _no_cpu(),
-        "memory_stats": _memory_stats(figures.get("memory", {})),
-        "storage_stats": {},
-        "networks": {},
-    }
-
-
 async def memory(container: Container) -> dict[str, Any]:
     """The body of ``GET /containerlab/containers/NAME/memory`` (docs/interfaces.md)."""
     backend = container.record.backend
-    pids = _pids(container)
+    pids = pids_of(container)
     answer: dict[str, Any] = {
         "backend": backend,
         "cgroup_bytes": facts.memory(container.cgroup),
@@ -99,7 +76,7 @@ def _stands_on(image: Image, ancestor: Image) -> bool:
     return image.diff_ids[: len(layers)] == layers and image.config.history[: len(history)] == history
 
 
-def _pids(container: Container) -> list[int]:
+def pids_of(container: Container) -> list[int]:
     """Its processes: those of its cgroup, or, on a host without any, those of its PID namespace."""
     group = cgroups.open_cgroup(container.cgroup)
     try:
@@ -176,63 +153,3 @@ def _machine(container: Container) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     return told
-
-
-def _cpu(figures: dict[str, int]) -> dict[str, Any]:
-    return {
-        "cpu_usage": {
-            "total_usage": figures.get("usage_ns", 0),
-            "usage_in_kernelmode": figures.get("system_ns", 0),
-            "usage_in_usermode": figures.get("user_ns", 0),
-        },
-        "system_cpu_usage": _host_cpu_ns(),
-        "online_cpus": os.cpu_count() or 1,
-        "throttling_data": {
-            "periods": figures.get("periods", 0),
-            "throttled_periods": figures.get("throttled_periods", 0),
-            "throttled_time": figures.get("throttled_ns", 0),
-        },
-    }
-
-
-def _no_cpu() -> dict[str, Any]:
-    return {
-        "cpu_usage": {"total_usage": 0, "usage_in_kernelmode": 0, "usage_in_usermode": 0},
-        "throttling_data": {"periods": 0, "throttled_periods": 0, "throttled_time": 0},
-    }
-
-
-def _host_cpu_ns() -> int:
-    """All CPUs' time since boot, idle included: the first seven columns of /proc/stat (moby daemon/stats)."""
-    with open("/proc/stat", encoding="ascii") as file:
-        ticks = sum(int(word) for word in file.readline().split()[1:8])
-    return ticks * (1_000_000_000 // os.sysconf("SC_CLK_TCK"))
-
-
-def _memory_stats(figures: dict[str, int]) -> dict[str, Any]:
-    if not figures:
-        return {}
-    shown: dict[str, Any] = {key: figures[key] for key in ("usage", "max_usage", "failcnt") if key in figures}
-    shown["limit"] = figures.get("limit") or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGESIZE")
-    shown["stats"] = {key.removeprefix("stat."): value for key, value in figures.items() if key.startswith("stat.")}
-    return shown
-
-
-def _blkio(figures: dict[str, int]) -> dict[str, Any]:
-    entries = {
-        "io_service_bytes_recursive": ("read_bytes", "write_bytes"),
-        "io_serviced_recursive": ("reads", "writes"),
-    }
-    return {
-        name: [
-            {"major": 0, "minor": 0, "op": op, "value": figures[key]}
-            for op, key in zip(("read", "write"), keys, strict=True)
-            if key in figures
-        ]
-        or None
-        for name, keys in entries.items()
-    }
-
-
-def _renamed(figures: dict[str, int]) -> dict[str, int]:
-    return {key: figures[key] for key in ("current", "limit") if key in figures}

@@ -10,11 +10,15 @@ __all__ = ["Layer", "Provenance", "chain_id"]
 
 
 class Provenance(msgspec.Struct, omit_defaults=True):
-    """Where a layer comes from: the instruction, its Dockerfile and line (from 1; 0: unknown)."""
+    """Where a layer comes from: its line of the history, its Dockerfile and line (from 1; 0: unknown).
+
+    ``instruction`` is the Dockerfile's own text, lines joined, 1,024 characters at most; empty where nobody read one.
+    """
 
     created_by: str = ""
     dockerfile: str = ""
     line: int = 0
+    instruction: str = ""
 
 
 class Layer(msgspec.Struct, frozen=True):

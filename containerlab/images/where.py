@@ -65,6 +65,7 @@ def _layer(layer: Layer, number: int, told: list[str]) -> dict[str, Any]:
         "created_by": layer.provenance.created_by or "".join(told[number : number + 1]),
         "dockerfile": layer.provenance.dockerfile,
         "line": layer.provenance.line,
+        "instruction": layer.provenance.instruction,
     }
 
 

@@ -19,10 +19,28 @@ import docker.errors
 
 from containerlab.errors import UsageError
 from containerlab.lab.progress import progress_file
+from containerlab.lab.words import Words, say
 
-__all__ = ["LABEL", "begin", "current", "labels", "made_images", "made_volumes", "reset", "volumes_to_come"]
+__all__ = ["LABEL", "TITLES", "begin", "current", "labels", "made_images", "made_volumes", "reset", "volumes_to_come"]
 
 LABEL = "containerlab.lesson"
+TITLES = {
+    "01": Words("Your first container"),
+    "02": Words("A container and a virtual machine"),
+    "03": Words("Namespaces and cgroups"),
+    "04": Words("The engine"),
+    "05": Words("Images and layers"),
+    "06": Words("The life of a container"),
+    "07": Words("The Dockerfile"),
+    "08": Words("Networking: containers that talk"),
+    "09": Words("Volumes: data that stays"),
+    "10": Words("Compose"),
+    "11": Words("A container from scratch"),
+    "12": Words("Capstone: a guestbook"),
+}
+"""The course's, by number; a test holds them to the headings of its notebooks."""
+
+_NOTEBOOKS = "[0-9][0-9]-*.ipynb"
 _LIMIT_BYTES = 1024 * 1024
 _LEFT = (403, 404, 409)  # not there, or in use: Docker says 403 of a network that is
 
@@ -30,10 +48,18 @@ _current: str | None = None
 
 
 def begin(number: str) -> str:
-    """From now on this process works on a lesson; gives its two digits. Raises UsageError for what is no number."""
+    """From now on this process works on a lesson; gives its two digits.
+
+    Beside the course's own there are those of another author: a notebook ``NN-….ipynb`` where the kernel works.
+    Raises UsageError, which lists the lessons, for any other.
+    """
     global _current
-    _current = _two_digits(number)
-    return _current
+    lesson = _two_digits(number)
+    if lesson not in {*TITLES, *(path.name[:2] for path in Path().glob(_NOTEBOOKS))}:
+        known = "\n".join(f"{int(one):4}  {say(title)}" for one, title in TITLES.items())
+        raise UsageError(say("There is no lesson {number}.", number=int(lesson)), hint=known)
+    _current = lesson
+    return lesson
 
 
 def current() -> str | None:

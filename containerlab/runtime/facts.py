@@ -9,10 +9,20 @@ from dataclasses import dataclass
 from containerlab.runtime import cgroups
 from containerlab.runtime.identity import Identity, boot_id, open_process, starttime
 
-__all__ = ["ProcessFacts", "cgroup_stats", "memory", "namespace_pids", "open_root", "processes", "pss"]
+__all__ = [
+    "ProcessFacts",
+    "cgroup_stats",
+    "memory",
+    "namespace_pids",
+    "network_counters",
+    "open_root",
+    "processes",
+    "pss",
+]
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGESIZE")
+_COUNTED = ("bytes", "packets", "errors", "dropped")
 # A program's arguments can be megabytes; a list of processes needs their beginning.
 _COMMAND_LIMIT = 4096
 
@@ -82,6 +92,30 @@ def namespace_pids(pid: int) -> list[int]:
             except OSError:
                 continue
     return found
+
+
+def network_counters(pid: int) -> dict[str, dict[str, int]]:
+    """Bytes, packets, errors and drops of each interface that the process sees, but loopback; none once it has ended.
+
+    See proc(5), /proc/PID/net/dev: two lines of titles, eight columns received, eight sent.
+    """
+    try:
+        with open(f"/proc/{pid}/net/dev", encoding="ascii") as file:
+            lines = file.read().splitlines()[2:]
+    except OSError:
+        return {}
+    counters = {}
+    for line in lines:
+        name, _, columns = line.partition(":")
+        if name.strip() != "lo":
+            numbers = [int(word) for word in columns.split()]
+            received = dict(zip(_COUNTED, numbers, strict=False))
+            sent = dict(zip(_COUNTED, numbers[8:], strict=False))
+            counters[name.strip()] = {
+                **{f"rx_{what}": count for what, count in received.items()},
+                **{f"tx_{what}": count for what, count in sent.items()},
+            }
+    return counters
 
 
 def open_root(pid: int, started: int) -> int:

@@ -99,6 +99,24 @@ def test_events_are_seen_live(client, name):
     assert [action for action in seen if action in ("create", "start", "die")] == ["create", "start", "die"]
 
 
+def test_stats_count_what_passes_each_interface(client, name):
+    container = client.containers.run(IMAGE, "sleep 1000", name=name, detach=True)
+    gateway = client.api.inspect_container(name)["NetworkSettings"]["Gateway"]
+    before = container.stats(stream=False)["networks"]
+    assert list(before) == ["eth0"]
+    assert container.exec_run(["ping", "-c", "1", gateway]).exit_code == 0
+    after = container.stats(stream=False)["networks"]["eth0"]
+    for way in ("rx", "tx"):
+        assert after[f"{way}_packets"] > before["eth0"][f"{way}_packets"]
+        assert after[f"{way}_bytes"] >= before["eth0"][f"{way}_bytes"] + 64
+        assert after[f"{way}_errors"] == 0
+
+
+def test_stats_of_what_is_on_no_network_have_no_networks(client, name):
+    container = client.containers.run(IMAGE, "sleep 1000", name=name, detach=True, network_mode="none")
+    assert "networks" not in container.stats(stream=False)
+
+
 @pytest.mark.counted
 def test_stats_once(client, name):
     container = client.containers.run(IMAGE, "sleep 1000", detach=True, name=name)
@@ -139,3 +157,12 @@ def test_starting_twice_is_no_error_and_stopping_twice_neither(client, name):
     container.stop(timeout=0)
     container.reload()
     assert container.status == "exited"
+
+
+@pytest.mark.ours("Docker gives no hints")
+def test_a_network_that_is_not_there_is_not_said_to_be_none(client):
+    with pytest.raises(docker.errors.NotFound) as refusal:
+        client.networks.get("nope")
+    assert refusal.value.explanation == "No such network: nope"
+    with pytest.raises(docker.errors.NotFound, match="Did you mean bridge"):
+        client.networks.get("brige")

@@ -119,6 +119,19 @@ def test_sigterm_ends_the_engine_and_spares_the_containers(own):
     assert container.status == "running"
 
 
+def test_sigterm_leaves_no_process_where_no_container_runs(own):
+    client = lab_client.connect()
+    client.containers.run(IMAGE, "true", name="kept")
+    supervisor = json.loads((paths.run_folder(own.folder) / "supervisor.json").read_text())["pid"]
+    assert Path(f"/proc/{supervisor}").exists()
+    own.kill(signal.SIGTERM)
+    assert eventually(lambda: not Path(f"/proc/{supervisor}").exists())
+    container = client.containers.get("kept")
+    assert container.attrs["State"]["ExitCode"] == 0
+    container.start()
+    assert container.wait()["StatusCode"] == 0
+
+
 def test_an_idle_engine_ends_with_its_supervisor_and_one_in_use_stays(own):
     command = [sys.executable, "-m", "containerlab", "serve", "--store", str(own.folder), "--idle-exit", "0.5"]
     with subprocess.Popen(command, cwd="/") as engine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from tests.clients.conftest import client, host
 
 __all__ = ["client", "host"]
 
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
 
 @pytest.fixture
 def notebook(host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Context]:
@@ -23,6 +26,10 @@ def notebook(host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     monkeypatch.setenv("CONTAINERLAB_PROGRESS_FILE", str(tmp_path / "progress.json"))
     monkeypatch.setenv("DOCKER_HOST", host)
     monkeypatch.setattr(lessons, "_current", None)
+    # Another author's lessons: their notebooks lie where the kernel works.
+    for number in ("77", "78"):
+        (tmp_path / f"{number}-of-another-author.ipynb").touch()
+    monkeypatch.chdir(tmp_path)
     yield Context(notebook=True)
     words.speak("en")
 
@@ -125,3 +132,24 @@ def test_a_terminal_is_told_that_it_would_be_forgotten(notebook: Context, line: 
 def test_a_lesson_has_a_number(notebook: Context) -> None:
     with pytest.raises(UsageError, match="'five' is no lesson"):
         said(notebook, "lesson", "five")
+
+
+def test_a_lesson_that_is_not_there_is_an_error_that_lists_those_that_are(notebook: Context) -> None:
+    said(notebook, "lesson", "5")
+    with pytest.raises(UsageError, match="There is no lesson 99") as refusal:
+        said(notebook, "lesson", "99")
+    assert "   5  Images and layers" in refusal.value.hint.splitlines()
+    assert len(refusal.value.hint.splitlines()) == 12
+    assert lessons.current() == "05"
+
+
+@pytest.mark.parametrize("folder", ["", "ko"])
+def test_lessons_are_called_as_their_notebooks_are(folder: str) -> None:
+    words.speak(folder or "en")
+    headings = {
+        path.name[:2]: "".join(json.loads(path.read_bytes())["cells"][0]["source"]).splitlines()[0]
+        for path in (NOTEBOOKS / folder).glob("[0-9][0-9]-*.ipynb")
+    }
+    titles = {number: f"# {int(number)} · {words.say(title)}" for number, title in lessons.TITLES.items()}
+    words.speak("en")
+    assert titles == headings

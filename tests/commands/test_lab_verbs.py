@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from containerlab.commands.build import BuildOptions, build
 from containerlab.commands.context import Context
+from containerlab.commands.where import Where
 from containerlab.errors import NotFound
 
 IMAGE = "lab/busybox"
@@ -72,6 +74,22 @@ def test_where_tells_the_line_that_made_or_removed_a_file(context: Context, verb
         assert "ADD busybox" in str(verb(f"where {IMAGE} /bin/sh"))
         with pytest.raises(NotFound, match="no layer"):
             verb(f"where {IMAGE} /nothing")
+    finally:
+        context.client.api.remove_image(f"{name}:1")
+
+
+@own_engine
+def test_where_says_a_copy_in_the_dockerfiles_words(context: Context, verb: Verb, name: str, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("1\n")
+    text = f"FROM {IMAGE}\nWORKDIR /srv\nCOPY --chmod=600 \\\n  app.py .\n"
+    build(context, BuildOptions(context=tmp_path, dockerfile=text.encode(), tag=(f"{name}:1",)))
+    try:
+        found = verb(f"where {name}:1 /srv/app.py")
+        assert str(found) == f"/srv/app.py in {name}:1 was made by COPY --chmod=600 app.py . (Dockerfile:3)."
+        # Another engine's history alone has the digests; they say nothing to a reader.
+        made = {**found.facts["made_by"], "instruction": "", "line": 0}
+        told = Where(f"{name}:1", {**found.facts, "made_by": made, "history": [made]})
+        assert str(told) == f"/srv/app.py in {name}:1 was made by COPY /srv/."
     finally:
         context.client.api.remove_image(f"{name}:1")
 

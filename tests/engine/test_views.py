@@ -1,4 +1,4 @@
-"""Containers and images as Docker's JSON shows them, sizes, and the figures of ``top`` and ``stats``."""
+"""Containers and images as Docker's JSON shows them, sizes, and the figures of ``top``."""
 
 from __future__ import annotations
 
@@ -194,38 +194,6 @@ def test_a_user_without_a_name_is_a_number_in_top() -> None:
 
 def test_a_process_that_has_just_started_uses_at_most_99_percent() -> None:
     assert usage._ef_row(process(started_s=time.clock_gettime(time.CLOCK_BOOTTIME) + 1))[3] == "99"
-
-
-def test_a_container_that_does_not_run_has_docker_s_empty_figures(make_container: Make) -> None:
-    container = make_container()
-    shown = usage.stats(container, None)
-    assert (shown["id"], shown["name"], shown["read"], shown["preread"]) == (container.id, "/web", ZERO, ZERO)
-    assert (shown["memory_stats"], shown["pids_stats"]) == ({}, {})
-    assert shown["cpu_stats"]["cpu_usage"]["total_usage"] == 0
-    again = usage.stats(container, {"read": "r", "cpu_stats": {"c": 1}})
-    assert (again["preread"], again["precpu_stats"]) == ("r", {"c": 1})
-
-
-def test_figures_of_the_cgroup_get_docker_s_names() -> None:
-    memory = usage._memory_stats({"usage": 5, "limit": 9, "failcnt": 0, "stat.cache": 3})
-    assert memory == {"usage": 5, "limit": 9, "failcnt": 0, "stats": {"cache": 3}}
-    without = usage._memory_stats({"usage": 5})
-    assert without["limit"] == os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGESIZE")
-    assert usage._blkio({"read_bytes": 1, "write_bytes": 2}) == {
-        "io_service_bytes_recursive": [
-            {"major": 0, "minor": 0, "op": "read", "value": 1},
-            {"major": 0, "minor": 0, "op": "write", "value": 2},
-        ],
-        "io_serviced_recursive": None,
-    }
-    assert usage._renamed({"current": 1, "limit": 2, "x": 3}) == {"current": 1, "limit": 2}
-
-
-def test_the_host_s_processor_time_grows_by_what_all_its_processors_spend() -> None:
-    before, began = usage._host_cpu_ns(), time.monotonic_ns()
-    time.sleep(0.05)
-    grown = usage._host_cpu_ns() - before
-    assert 0 <= grown <= (time.monotonic_ns() - began + 50_000_000) * ((os.cpu_count() or 1) + 1)
 
 
 def test_images_made_on_top_of_one_are_its_descendants(images: ImageStore) -> None:
