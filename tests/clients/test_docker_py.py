@@ -163,6 +163,6 @@ def test_starting_twice_is_no_error_and_stopping_twice_neither(client, name):
 def test_a_network_that_is_not_there_is_not_said_to_be_none(client):
     with pytest.raises(docker.errors.NotFound) as refusal:
         client.networks.get("nope")
-    assert refusal.value.explanation == "No such network: nope"
+    assert refusal.value.explanation == "network nope not found"
     with pytest.raises(docker.errors.NotFound, match="Did you mean bridge"):
         client.networks.get("brige")
