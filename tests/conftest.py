@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 
+from tests.rungs import ids_host, one_id_host
 from tests.store import Store
+
+__all__ = ["ids_host", "one_id_host", "session_host"]
 
 
 @functools.cache

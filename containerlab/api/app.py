@@ -50,6 +50,10 @@ _ROUTES = (
     *networks.ROUTES,
 )
 
+# A container's name, or what another calls it by a link: OTHER/ALIAS.
+_NAMED = "/containers/{name}"
+_NAMED_OR_LINKED = "/containers/{name:[^/]+(?:/[^/]+)?}"
+
 
 def routes() -> list[tuple[str, str, Handler]]:
     """Every route: method, aiohttp's path without the version, handler."""
@@ -70,8 +74,9 @@ def make_app(engine: Engine) -> web.Application:
     versioned = VersionedPaths()
     app.router.register_resource(versioned)
     for method, path, handler in _ROUTES:
-        app.router.add_route(method, path, handler)
-        versioned.add_route(method, path, handler)
+        full = path.replace(_NAMED, _NAMED_OR_LINKED)
+        app.router.add_route(method, full, handler)
+        versioned.add_route(method, full, handler)
     for method, path, handler in lab.ROUTES:
         app.router.add_route(method, path, handler)
     return app

@@ -11,7 +11,6 @@ from containerlab.api.requests import (
     integer,
     json_body,
     optional_integer,
-    refuse,
     refuse_other_platform,
     text,
 )
@@ -116,8 +115,11 @@ async def _resize(request: web.Request) -> web.Response:
 
 
 async def _remove(request: web.Request) -> web.Response:
-    refuse(request, "link", "containers aren't linked here")
-    await engine_of(request).containers.remove(_name(request), force=flag(request, "force"), volumes=flag(request, "v"))
+    containers = engine_of(request).containers
+    if flag(request, "link"):
+        await containers.unlink(_name(request))
+    else:
+        await containers.remove(_name(request), force=flag(request, "force"), volumes=flag(request, "v"))
     return web.Response(status=204)
 
 

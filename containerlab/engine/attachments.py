@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 
 from containerlab.engine.addressing import Addressing
 from containerlab.engine.container import Container
-from containerlab.engine.container_links import hosts_lines, link_names, parse_link, resolve_links
+from containerlab.engine.container_links import hosts_lines, link_names, resolve_links
+from containerlab.engine.link_words import parse_link
 from containerlab.engine.models import ContainerConfig, HostConfig, NetworkingConfig
 from containerlab.engine.network_files import has_names, write_network_files
 from containerlab.engine.network_plan import endpoints, settle, wanted_ports
@@ -33,7 +34,6 @@ from containerlab.errors import (
     ContainerlabError,
     HostLacks,
     InvalidParameter,
-    NoSuchContainer,
 )
 from containerlab.network.lab import Prepared
 from containerlab.network.model import Endpoint, Network, Port
@@ -194,9 +194,14 @@ class Attachments:
         """Its address may be another one than those have on record who link to it on the default network."""
         for other in self._parts.registry:
             linked = {parse_link(text)[0] for text in other.record.host_config.links}
-            if other.state.running and not linked.isdisjoint((container.id, container.name)):
-                with contextlib.suppress(Conflict, NoSuchContainer):
-                    self._write_files(other)
+            if not linked.isdisjoint((container.id, container.name)):
+                self.relinked(other)
+
+    def relinked(self, container: Container) -> None:
+        """What it links to has changed: /etc/hosts of one that runs says so."""
+        if container.state.running and container.state.networked:
+            with contextlib.suppress(Conflict):
+                self._write_files(container)
 
     async def release(self, container: Container) -> None:
         """It has ended: names and ports go at once, links with its namespace; addresses are free after that."""

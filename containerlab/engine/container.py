@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from containerlab.engine.health_state import Health
+from containerlab.engine.link_words import parse_link
 from containerlab.engine.names import near
 from containerlab.engine.restart import Backoff
 from containerlab.engine.state import ContainerRecord, ContainerState
@@ -117,10 +118,11 @@ class Registry:
             del self._names[container.name]
 
     def get(self, ref: str) -> Container:
-        """By full id, name or unique prefix of an id, in this order, as Docker. Raises NoSuchContainer."""
+        """By full id, name (also ``OTHER/ALIAS`` of who links to it) or unique prefix of an id, in this order, as
+        Docker. Raises NoSuchContainer."""
         if ref in self._by_id:
             return self._by_id[ref]
-        named = self._by_id.get(self._names.get(ref.removeprefix("/"), ""))
+        named = self._by_id.get(self._names.get(ref.removeprefix("/"), "") or self._linked(ref))
         if named is not None:
             return named
         found = [container for container_id, container in self._by_id.items() if container_id.startswith(ref)]
@@ -129,3 +131,10 @@ class Registry:
         if len(found) > 1:
             raise InvalidParameter(f"Multiple IDs found with provided prefix: {ref}")
         return found[0]
+
+    def _linked(self, ref: str) -> str:
+        """The id of what ``OTHER/ALIAS`` is by a link on the default network, whose links are noted by id."""
+        own, _, alias = ref.strip("/").rpartition("/")
+        container = self._by_id.get(self._names.get(own, ""))
+        links = container.record.host_config.links if container is not None else []
+        return next((linked for linked, called in map(parse_link, links) if called == alias), "")

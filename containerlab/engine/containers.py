@@ -11,7 +11,7 @@ from containerlab.engine import filters as container_filters
 from containerlab.engine import freezer, names, updating, usage
 from containerlab.engine.attachments import Attachments
 from containerlab.engine.container import Container
-from containerlab.engine.container_links import shown_links
+from containerlab.engine.container_links import linked_names, shown_links, without_link
 from containerlab.engine.creation import Creation
 from containerlab.engine.follow import follow_log
 from containerlab.engine.lifecycle import Lifecycle
@@ -142,6 +142,12 @@ class Containers:
             waiter = await self._lifecycle.end_for_removal(container)
         await waiter.result()
 
+    async def unlink(self, ref: str) -> None:
+        """``rm --link OTHER/ALIAS``: the name goes, the container stays. Raises NoSuchContainer, Conflict."""
+        container = without_link(self._parts.registry, ref)
+        self._parts.table.save_record(container.record)
+        self._attachments.relinked(container)
+
     async def prune(self, filters: dict[str, builtins.list[str]] | None = None) -> dict[str, Any]:
         """Docker's ``{"ContainersDeleted": [...], "SpaceReclaimed": N}``."""
         deleted, reclaimed = [], 0
@@ -188,7 +194,8 @@ class Containers:
             found = [container for container in found if container.active]
         if limit is not None and limit > 0:
             found = found[:limit]
-        views = [list_view(container) for container in found]
+        linked = linked_names(self._parts.registry)
+        views = [list_view(container, linked.get(container.id, [])) for container in found]
         if size:
             for container, view in zip(found, views, strict=True):
                 view["SizeRw"], view["SizeRootFs"] = await asyncio.to_thread(sizes_of, self._parts, container)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from containerlab.engine.container_links import parse_link
+from containerlab.engine.link_words import parse_link
 from containerlab.engine.models import ContainerConfig, EndpointConfig, HostConfig, NetworkingConfig
 from containerlab.engine.network_set import NetworkSet
 from containerlab.engine.options import network_mode
@@ -90,10 +90,6 @@ def endpoint(network: Network, asked: EndpointConfig) -> Endpoint:
     if ipam.get("LinkLocalIPs"):
         raise InvalidParameter("--link-local-ip isn't carried out by this engine.")
     if not network.names:
-        if asked.links:
-            raise InvalidParameter(
-                "--link isn't carried out when joining the default network: say it when the container is created."
-            )
         if address or address6:
             raise InvalidParameter("user specified IP address is supported on user defined networks only")
         if asked.aliases:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from containerlab.engine.clock import ago, rfc3339
@@ -53,12 +54,12 @@ def inspect_view(container: Container, layers: str, lower: list[str]) -> dict[st
     }
 
 
-def list_view(container: Container) -> dict[str, Any]:
-    """One entry of ``GET /containers/json``."""
+def list_view(container: Container, linked: Sequence[str] = ()) -> dict[str, Any]:
+    """One entry of ``GET /containers/json``; ``linked`` is what others call it by their links."""
     record = container.record
     return {
         "Id": container.id,
-        "Names": [f"/{container.name}"],
+        "Names": [f"/{container.name}", *linked],
         "Image": record.config.image,
         "ImageID": record.image,
         "Command": " ".join([record.path, *record.args]),

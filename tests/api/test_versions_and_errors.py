@@ -149,10 +149,13 @@ def test_a_parameter_that_asks_nothing_is_not_refused(serving, nothing):
     assert (status, json.loads(body)) == (404, {"message": "No such container: nobody"})
 
 
-def test_links_are_refused_by_name(serving):
-    status, _, body = serving.request("DELETE", "/containers/one?link=True")
-    assert status == 400
-    assert "link" in json.loads(body)["message"]
+def test_a_name_by_a_link_has_two_parts_and_no_more(serving):
+    unknown = (404, {"message": "No such container: one/two"})
+    for verb, path in (("DELETE", "/containers/one/two"), ("GET", "/v1.41/containers/one/two/json")):
+        status, _, body = serving.request(verb, path)
+        assert (status, json.loads(body)) == unknown
+    status, _, body = serving.request("GET", "/containers/one/two/three/json")
+    assert (status, json.loads(body)) == (404, {"message": "page not found"})
 
 
 def test_every_request_is_a_use_of_the_engine(serving):

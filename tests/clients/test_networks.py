@@ -1,101 +1,18 @@
-"""Networks, names and published ports as the docker CLI and docker-py use them, and what of them outlives an engine."""
+"""Networks, addresses and names as the docker CLI and docker-py use them."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
 import threading
-import time
-import urllib.request
-import uuid
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import docker
 import pytest
 
 from tests.clients.conftest import IMAGE, Cli
-from tests.store import Store
+from tests.clients.networking import SECONDS, SERVE, network
+from tests.rungs import each_host as host
 
-SECONDS = 20
-# A web server of busybox that answers with one word.
-SERVE = 'mkdir /w; echo "$0" > /w/index.html; exec httpd -f -p 80 -h /w'
-
-
-_UID = 54_324  # of nobody's: no subordinate ids
-
-
-@pytest.fixture(scope="module", params=["root", "rootless"])
-def host(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Each case of networks once more by an engine of an unprivileged user; root's clients may speak to it."""
-    if request.param == "root":
-        yield request.getfixturevalue("session_host")
-        return
-    if os.geteuid() != 0 or "DOCKER_HOST" in os.environ:
-        pytest.skip("another user's engine is root's to start")
-    folder = Path(tempfile.mkdtemp(prefix="cl-net-", dir="/tmp"))
-    os.chown(folder, _UID, _UID)
-    start = (
-        "import sys; from pathlib import Path; from tests.store import Store\n"
-        "store = Store(Path(sys.argv[1])); store.start(); print(store.host)"
-    )
-    relay, store = None, str(folder / "store")
-    try:
-        engine = _as_user(["-c", start, store], folder).stdout.strip()
-        words = [sys.executable, "-m", "tests.relay", str(folder / "s"), engine.removeprefix("unix://")]
-        relay = subprocess.Popen(words, stdout=subprocess.PIPE, **_user(folder))
-        assert relay.stdout is not None and relay.stdout.readline() == b"ready\n"
-        yield f"unix://{folder}/s"
-    finally:
-        if relay is not None:
-            relay.kill()
-            relay.wait()
-        _as_user(["-m", "tests.store", store], folder)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _user(home: Path) -> dict[str, Any]:
-    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(Path(__file__).parents[2])}
-    return {"user": _UID, "group": _UID, "extra_groups": [], "env": environment, "cwd": "/"}
-
-
-def _as_user(words: list[str], home: Path) -> subprocess.CompletedProcess[str]:
-    options = {"check": True, "capture_output": True, "text": True, "timeout": 120}
-    return subprocess.run([sys.executable, *words], **options, **_user(home))
-
-
-def fetch(port: int, seconds: float = SECONDS) -> str:
-    """What the server behind a published port answers, once it does."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
-                return answer.read().decode().strip()
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-
-
-@pytest.fixture
-def network(client: docker.DockerClient) -> Iterator[str]:
-    """A network's name; whatever is on it goes with it."""
-    made = f"net-{uuid.uuid4().hex[:8]}"
-    yield made
-    for container in client.containers.list(all=True):
-        if made in (container.attrs["NetworkSettings"]["Networks"] or {}):
-            with contextlib.suppress(docker.errors.APIError):
-                container.remove(force=True)
-    with contextlib.suppress(docker.errors.NotFound):
-        client.networks.get(made).remove()
+__all__ = ["host", "network"]
 
 
 def test_the_three_networks_that_are_always_there(cli: Cli) -> None:
@@ -146,14 +63,6 @@ def test_a_hardware_address_of_ones_own(cli: Cli, name: str) -> None:
     assert (answer.code, answer.out) == (0, "02:00:00:00:00:77\n"), answer
 
 
-def test_a_link_is_a_name_that_its_container_alone_knows(cli: Cli, network: str, name: str) -> None:
-    cli.ok("network", "create", network)
-    cli.ok("run", "-d", "--init", "--name", name, "--network", network, IMAGE, "sleep", "60")
-    found = cli.ok("run", "--rm", "--network", network, "--link", f"{name}:store", IMAGE, "nslookup", "store")
-    assert "Address" in found
-    assert cli("run", "--rm", "--network", network, IMAGE, "nslookup", "store").code != 0
-
-
 def test_an_unknown_name_is_no_address(cli: Cli, network: str) -> None:
     cli.ok("network", "create", network)
     answer = cli("run", "--rm", "--network", network, IMAGE, "wget", "-qO-", "http://example.invalid/")
@@ -185,72 +94,6 @@ def test_what_is_connected_while_stopped_is_there_after_the_start(cli: Cli, netw
     cli.ok("create", "--name", name, IMAGE, "sh", "-c", "ls /sys/class/net; ip route | grep -c default")
     cli.ok("network", "connect", network, name)
     assert cli.ok("start", "-a", name).split() == ["eth0", "eth1", "lo", "1"]
-
-
-def test_a_published_port(cli: Cli, name: str) -> None:
-    cli.ok("run", "-d", "--name", name, "-p", "127.0.0.1::80", IMAGE, "sh", "-c", SERVE, "hello")
-    address, _, port = cli.ok("port", name, "80").rpartition(":")
-    assert address == "127.0.0.1"
-    assert fetch(int(port)) == "hello"
-    assert cli.ok("ps", "--filter", f"publish={port}", "--format", "{{.Ports}}") == f"127.0.0.1:{port}->80/tcp"
-    taken = cli("run", "--rm", "-p", f"127.0.0.1:{port}:80", IMAGE, "true")
-    assert taken.code == 125, taken
-    assert f"Bind for 127.0.0.1:{port} failed: port is already allocated" in taken.err
-    cli.ok("stop", "-t", "0", name)
-    assert cli.ok("port", name) == ""
-    # At once: a port is free when its container's end is told.
-    assert cli.ok("run", "--rm", "-p", f"127.0.0.1:{port}:80", IMAGE, "echo", "mine") == "mine"
-    cli.ok("start", name)
-    assert fetch(int(cli.ok("port", name, "80").rpartition(":")[2])) == "hello"
-
-
-@pytest.mark.ours("Docker publishes on every address, and doesn't say who has a port")
-def test_a_port_is_published_on_loopback_and_its_owner_is_named(cli: Cli, name: str) -> None:
-    cli.ok("run", "-d", "--name", name, "-p", "80", IMAGE, "sleep", "1000")
-    address, _, port = cli.ok("port", name, "80").rpartition(":")
-    assert address == "127.0.0.1"
-    assert f"The container {name} has it." in cli("run", "--rm", "-p", f"{port}:80", IMAGE, "true").err
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        taken = cli("run", "--rm", "-p", f"{server.getsockname()[1]}:80", IMAGE, "true")
-    # An unprivileged engine may not look at root's processes.
-    named = f"({os.getpid()}) has it."
-    assert taken.code == 125 and (named in taken.err or "A program on this host has it." in taken.err)
-
-
-def test_a_port_of_the_host_is_not_taken_away(cli: Cli) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        answer = cli("run", "--rm", "-p", f"127.0.0.1:{port}:80", IMAGE, "true")
-        assert answer.code == 125, answer
-        assert "address already in use" in answer.err or "port is already allocated" in answer.err
-
-
-@pytest.mark.ours("Docker 20.10 gives up at the first port of a range that a program has")
-def test_of_a_range_the_next_port_is_taken(cli: Cli) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        assert cli.ok("run", "--rm", "-p", f"{port}-{port + 3}:80", IMAGE, "echo", "next") == "next"
-
-
-def test_a_udp_port(cli: Cli, name: str) -> None:
-    program = "import socket; s = socket.socket(type=2); s.bind(('', 53))\nwhile 1: s.sendto(*s.recvfrom(999))"
-    cli.ok("run", "-d", "--name", name, "-p", "127.0.0.1::53/udp", "lab/python", "python3", "-c", program)
-    port = int(cli.ok("port", name, "53/udp").rpartition(":")[2])
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
-        asker.settimeout(1)
-        asker.connect(("127.0.0.1", port))
-        for _ in range(SECONDS):
-            asker.send(b"echo")
-            with contextlib.suppress(OSError):
-                assert asker.recv(100) == b"echo"
-                return
-    raise AssertionError("no answer came back")
-
-
-def test_all_exposed_ports(cli: Cli, name: str) -> None:
-    cli.ok("run", "-d", "--name", name, "--expose", "80", "-P", IMAGE, "sh", "-c", SERVE, "hello")
-    ports = json.loads(cli.ok("inspect", "--format", "{{json .NetworkSettings.Ports}}", name))
-    assert fetch(int(ports["80/tcp"][0]["HostPort"])) == "hello"
 
 
 def test_docker_py_makes_lists_and_prunes(client: docker.DockerClient, network: str) -> None:
@@ -299,116 +142,6 @@ def test_a_network_of_stopped_containers_alone_is_nobodys(cli: Cli, network: str
 def test_a_network_of_ipv6_without_a_subnet_named(cli: Cli, network: str) -> None:
     cli.ok("network", "create", "--ipv6", network)
     assert cli.ok("run", "--rm", "--network", network, IMAGE, "ip", "-6", "addr", "show", "eth0").count("inet6 fd") == 1
-
-
-def test_what_outlives_an_engine_that_is_killed(store: Store) -> None:
-    """The port answers while no engine runs; names, ports and addresses are the next engine's; nothing is left."""
-    store.start()
-    client = docker.DockerClient(base_url=store.host)
-    client.networks.create("lab")
-    web = client.containers.run(
-        IMAGE, ["sh", "-c", SERVE, "hello"], detach=True, name="web", network="lab", ports={"80": None}
-    )
-    gone = client.containers.run(IMAGE, "sleep 1000", detach=True, network="lab")
-    web.reload()
-    port = int(web.ports["80/tcp"][0]["HostPort"])
-    assert fetch(port) == "hello"
-    gone.reload()
-    doomed = gone.attrs["State"]["Pid"]
-    before = web.attrs["NetworkSettings"]["Networks"]["lab"]["IPAddress"]
-    store.kill()
-    os.kill(doomed, signal.SIGKILL)
-    assert fetch(port) == "hello"
-    store.start()
-    client = docker.DockerClient(base_url=store.host)
-    assert client.containers.run(IMAGE, "wget -qO- http://web/", network="lab", remove=True) == b"hello\n"
-    web = client.containers.get("web")
-    assert web.attrs["NetworkSettings"]["Networks"]["lab"]["IPAddress"] == before
-    assert list(client.networks.get("lab").attrs["Containers"]) == [web.id]
-    client.close()
-
-
-def _helpers(store: Store) -> list[int]:
-    from containerlab import paths
-
-    wanted = str(paths.run_folder(store.folder)).encode()
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-                if b"containerlab.network.helper" in words and wanted in words:
-                    found.append(int(entry.name))
-    return found
-
-
-def test_a_helper_that_is_killed_is_started_again_and_ends_with_the_engine(store: Store) -> None:
-    store.start()
-    client = docker.DockerClient(base_url=store.host)
-    web = client.containers.run(IMAGE, ["sh", "-c", SERVE, "hello"], detach=True, name="web", ports={"80": None})
-    web.reload()
-    port = int(web.ports["80/tcp"][0]["HostPort"])
-    assert fetch(port) == "hello"
-    (helper,) = _helpers(store)
-    os.kill(helper, signal.SIGKILL)
-    assert fetch(port) == "hello"
-    assert _helpers(store) != [helper]
-    web.remove(force=True)
-    client.close()
-    store.end()
-    deadline = time.monotonic() + SECONDS
-    while _helpers(store):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def test_a_link_is_a_name_of_ones_own(cli: Cli, network: str, name: str) -> None:
-    """On the default network by /etc/hosts, which follows the other one's address; on others by the name service."""
-    cli.ok("network", "create", network)
-    cli.ok("run", "-d", "--name", name, IMAGE, "sleep", "1000")
-    linked, other = f"{name}-linked", f"{name}-other"
-    where = ("inspect", "--format", "{{.NetworkSettings.Networks.bridge.IPAddress}}", name)
-    try:
-        cli.ok("run", "-d", "--name", linked, "--link", f"{name}:db", IMAGE, "sleep", "1000")
-        short = cli.ok("inspect", "--format", "{{slice .Id 0 12}}", name)
-        assert f"{cli.ok(*where)}\tdb {short} {name}" in cli.ok("exec", linked, "cat", "/etc/hosts").splitlines()
-        cli.ok("network", "connect", network, name)
-        cli.ok("network", "connect", "--link", f"{name}:store", network, linked)
-        inside = f'{{{{(index .NetworkSettings.Networks "{network}").IPAddress}}}}'
-        assert f"({cli.ok('inspect', '--format', inside, name)})" in cli("exec", linked, "ping", "-c1", "store").out
-        words = ("--network", network, "--link", f"{name}:mine", IMAGE, "ping", "-c1", "mine")
-        assert cli("run", "--name", other, *words).out.startswith("PING mine (")
-        assert "bad address" in cli("run", "--rm", "--network", network, IMAGE, "ping", "-c1", "mine").err
-        cli.ok("stop", "-t", "0", name)
-        cli.ok("run", "-d", "--name", f"{name}-first", IMAGE, "sleep", "1000")
-        cli.ok("start", name)
-        assert f"{cli.ok(*where)}\tdb {short} {name}" in cli.ok("exec", linked, "cat", "/etc/hosts").splitlines()
-        cli.ok("stop", "-t", "0", name, linked)
-        assert "Cannot link to a non running container" in cli("start", linked).err
-    finally:
-        cli("rm", "-f", linked, other, f"{name}-first")
-    nobody = cli("run", "--rm", "--link", "nobody:al", IMAGE, "true")
-    assert nobody.code == 125 and "could not get container for nobody: No such container: nobody" in nobody.err
-
-
-def test_links_are_shown_by_the_names_of_now_and_on_user_networks_not_at_all(
-    client: docker.DockerClient, network: str, name: str
-) -> None:
-    client.networks.create(network)
-    other = client.containers.run(IMAGE, "sleep 1000", name=name, detach=True)
-    web, lone = f"{name}-web", f"{name}-lone"
-    try:
-        linked = client.containers.create(IMAGE, "true", name=web, links={name: "store"})
-        assert linked.attrs["HostConfig"]["Links"] == [f"/{name}:/{web}/store"]
-        other.rename(f"{name}-new")
-        linked.reload()
-        assert linked.attrs["HostConfig"]["Links"] == [f"/{name}-new:/{web}/store"]
-        apart = client.containers.create(IMAGE, "true", name=lone, network=network, links={f"{name}-new": "store"})
-        assert apart.attrs["HostConfig"]["Links"] is None
-    finally:
-        for each in (f"{name}-new", web, lone):
-            with contextlib.suppress(docker.errors.NotFound):
-                client.api.remove_container(each, force=True)
 
 
 def test_a_network_that_isn_t_there_is_missed_at_the_start(

@@ -91,6 +91,7 @@ def test_an_address_is_looked_at_once_the_network_is_there(known: NetworkSet) ->
     [
         ("", {"bridge": EndpointConfig(ip_address="192.0.2.1")}, InvalidParameter, "user specified IP address"),
         ("", {"bridge": EndpointConfig(aliases=["db"])}, InvalidParameter, "network-scoped alias"),
+        ("", {"bridge": EndpointConfig(links=["db:a:b"])}, InvalidParameter, "bad format for links: db:a:b"),
         ("none", {"none": EndpointConfig(aliases=["db"])}, InvalidParameter, "network-scoped alias"),
         ("none", {"none": EndpointConfig(ip_address="1.2.3.4")}, InvalidParameter, "user specified IP"),
         ("host", {"host": EndpointConfig(mac_address="02:00:00:00:00:01")}, InvalidParameter, "mac-address"),
