@@ -16,7 +16,7 @@ from containerlab.commands.watching import Drawn
 from containerlab.errors import UsageError
 
 _LONGEST_S = 600.0
-_STATIC_S = 3.0
+_STATIC_S = 10.0
 _SHOWS = ("files", "usage", "life", "namespaces", "requests")
 _CLEAR = "\x1b[H\x1b[2J"
 
