@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import shutil
 import subprocess
 import sys
 import tarfile
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -56,6 +58,19 @@ def _pair(client: docker.DockerClient, *, first: str = "inner", **second: Any) -
 
 def _polite(client: docker.DockerClient, command: str, **options: Any) -> None:
     run(client, "polite", command, **options).stop(timeout=1)
+
+
+def _boxes(client: docker.DockerClient, image: str = BUSYBOX, **heavy: Any) -> None:
+    client.containers.create(BUSYBOX, name="light")
+    client.containers.create(image, name="heavy", **heavy)
+
+
+def _crowd(client: docker.DockerClient, count: int, command: str = "sleep 600", image: str = BUSYBOX) -> None:
+    for _ in range(count):
+        client.containers.run(image, command, detach=True, labels=["crowd"], network_mode="none")
+    if command != "sleep 600":
+        written = lambda: all(one["SizeRw"] for one in client.api.containers(filters={"label": "crowd"}, size=True))  # noqa: E731
+        assert eventually(written)
 
 
 REPORT = "FROM tools:1\nRUN echo report > /app.py\n"
@@ -190,6 +205,16 @@ WRONG: list[tuple[str, str, Way]] = [
     ("01.3", "killed in the end", lambda client: _polite(client, "sleep 600")),
     ("01.3", "another exit code", lambda client: _polite(client, "true")),
     ("01.3", "a made-up exit code", lambda client: run(client, "polite", ["sh", "-c", "exit 143"]).wait()),
+    ("02.1", "no boot id", lambda client: run(client, "witness", "true").wait()),
+    ("02.1", "another boot id", lambda client: run(client, "witness", f"echo {uuid.UUID(int=7)}").wait()),
+    ("02.2", "light is a machine", lambda client: client.containers.create(BUSYBOX, name="light", runtime="vm")),
+    ("02.2", "heavy is a container", lambda client: _boxes(client)),
+    ("02.2", "two images", lambda client: _boxes(client, image="lab/python", runtime="vm")),
+    ("02.2", "another memory", lambda client: _boxes(client, runtime="vm", mem_limit="64m")),
+    ("02.2", "heavy hasn't ended well", lambda client: _boxes(client, runtime="vm", mem_limit="512m")),
+    ("02.3", "too few", lambda client: _crowd(client, 9)),
+    ("02.3", "several images", lambda client: (_crowd(client, 9), _crowd(client, 1, image="lab/python"))),
+    ("02.3", "something is written", lambda client: _crowd(client, 10, "sh -c 'echo > /note; exec sleep 600'")),
     ("03.1", "the host's processes", lambda client: _pair(client, pid_mode="host")),
     ("03.1", "a PID namespace of its own", lambda client: _pair(client)),
     ("03.1", "the wrong way round", lambda client: _pair(client, first="outer", pid_mode="container:outer")),
@@ -306,6 +331,8 @@ WRONG: list[tuple[str, str, Way]] = [
 
 @pytest.mark.parametrize("id", exercises.exercises())
 def test_nothing_done_is_not_done_and_the_solution_is(client: docker.DockerClient, clean: Any, id: str) -> None:
+    if id == "02.2" and shutil.which("qemu-system-x86_64") is None:
+        pytest.skip("its solution boots a machine, and QEMU isn't here")
     empty = exercises.check(id, client)
     assert not empty and empty.score < 1 and empty.hint
     clean.solve(client)

@@ -12,6 +12,7 @@ from typing import Any
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbval.plugin import get_sanitize_patterns
 
 from tests.notebooks import lessons
 
@@ -152,6 +153,18 @@ def test_no_sanitizer_swallows_a_whole_output(name: str) -> None:
             for pattern in rules:
                 left = pattern.sub("", left)
             assert re.search(r"[A-Za-z]{2}", left), f"nothing of this output is compared: {text!r}"
+
+
+def test_nbval_reads_every_rule_of_ours() -> None:
+    text = lessons.SANITIZERS.read_text()
+    assert len(get_sanitize_patterns(text)) == len(_sanitizers()) == len(re.findall(r"(?m)^\[", text))
+
+
+def test_that_a_cell_was_slow_makes_no_difference() -> None:
+    said = "Still running. To stop it, interrupt the kernel.\nboot id\n"
+    for pattern, replacement in get_sanitize_patterns(lessons.SANITIZERS.read_text()):
+        said = re.sub(pattern, replacement, said)
+    assert said == "boot id\n"
 
 
 def _sanitizers() -> list[re.Pattern[str]]:
