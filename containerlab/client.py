@@ -123,7 +123,7 @@ def _listens(path: Path) -> bool:
 def _launch(store: Path, deadline: float, idle_exit: float) -> dict[str, str]:
     """Start ``serve`` in a session of its own and wait for what it says (api/ready.py has the words)."""
     read_end, write_end = os.pipe()
-    command = [sys.executable, "-m", "containerlab", "serve", "--detach"]
+    command = [sys.executable, *paths.INTERPRETER, "-m", "containerlab", "serve", "--detach"]
     command += ["--store", os.fspath(store), "--idle-exit", str(idle_exit)]
     try:
         # This process ends at once, after its own fork: a notebook's kernel is left with no child to reap.

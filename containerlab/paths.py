@@ -11,7 +11,11 @@ import hashlib
 import os
 from pathlib import Path
 
-__all__ = ["api_socket", "run_folder", "shared_store", "store_folder", "supervisor_socket"]
+__all__ = ["INTERPRETER", "api_socket", "run_folder", "shared_store", "store_folder", "supervisor_socket"]
+
+INTERPRETER = ("-X", "no_debug_ranges")
+"""Python's options for an engine and its supervisor: a traceback names the line and not the column, and each process
+keeps half a megabyte less."""
 
 
 def store_folder() -> Path:

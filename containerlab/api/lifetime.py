@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler
 
 from containerlab.api.connection import Connection
 from containerlab.api.keys import engine_of
+from containerlab.api.memory import Rest
 
 __all__ = ["ACTIVITY", "WATCHES", "Activity", "ends_with_client", "finish"]
 
@@ -32,6 +33,7 @@ class Activity:
     def __init__(self) -> None:
         self.requests: set[asyncio.Task[web.StreamResponse]] = set()
         self.streams = 0
+        self.rest = Rest()
 
     @property
     def idle(self) -> bool:
@@ -69,6 +71,7 @@ async def finish(request: web.Request, handler: Handler) -> web.StreamResponse:
         task.add_done_callback(activity.requests.discard)
         return await asyncio.shield(task)
     finally:
+        activity.rest.used()
         if isinstance(connection, Connection):
             connection.request_ends()
 

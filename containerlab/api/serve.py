@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from containerlab import paths
 from containerlab.api import folders, tls
 from containerlab.api.ready import Starter, reason
+from containerlab.api.serverside import enter_without_client
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -116,7 +117,7 @@ def _begin_anew(options: argparse.Namespace) -> None:
     """Execute the same program again: only a process with one thread can make the next supervisor's namespaces."""
     _log.warning("the supervisor is gone; the engine starts again")
     os.environ.pop("CONTAINERLAB_READY_FD", None)
-    os.execv(sys.executable, [sys.executable, "-m", "containerlab", "serve", *options.words])
+    os.execv(sys.executable, [sys.executable, *paths.INTERPRETER, "-m", "containerlab", "serve", *options.words])
 
 
 def _configure_logging() -> None:
@@ -170,6 +171,7 @@ async def _run_engine(options: argparse.Namespace, run: Path, starter: Starter) 
 
 async def _answer_requests(engine: Engine, options: argparse.Namespace, starter: Starter, stop: asyncio.Event) -> None:
     """Listen until ``stop`` is set or the engine has been idle long enough."""
+    enter_without_client()
     from aiohttp import web
 
     from containerlab.api.app import make_app

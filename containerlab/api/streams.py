@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import array
 import asyncio
-import contextlib
-import ctypes
 import fcntl
-import gc
 import json
 import os
 import socket
@@ -27,6 +24,7 @@ from aiohttp import web
 
 from containerlab.api import versions
 from containerlab.api.errors import status_and_message
+from containerlab.api.memory import trim
 from containerlab.errors import BuildFailed
 
 __all__ = [
@@ -151,14 +149,7 @@ async def message_stream(
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         # Layers pass by in megabytes; libc keeps what was freed, unless it is asked for it.
-        asyncio.get_running_loop().call_later(_TRIM_SECONDS, _trim)
-
-
-def _trim() -> None:
-    """What nobody refers to any more, then malloc_trim(3); a libc without it (musl) gives back by itself."""
-    gc.collect()
-    with contextlib.suppress(AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+        asyncio.get_running_loop().call_later(_TRIM_SECONDS, trim)
 
 
 class _MessageStream:

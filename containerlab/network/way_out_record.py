@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from pathlib import Path
@@ -17,7 +16,7 @@ def remember(record: Path, pid: int) -> int:
     try:
         identity = identify(pid)
         half = record.with_suffix(".tmp")
-        half.write_text(json.dumps(dataclasses.asdict(identity)), encoding="ascii")
+        half.write_text(json.dumps(identity._asdict()), encoding="ascii")
         half.replace(record)
         return os.pidfd_open(pid)
     except ProcessLookupError:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["Identity", "boot_id", "identify", "open_process", "starttime"]
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """``starttime`` in clock ticks since boot (proc(5), /proc/PID/stat field 22)."""
 
     pid: int

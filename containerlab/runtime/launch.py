@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from containerlab import rung
+from containerlab import paths, rung
 from containerlab.errors import HostLacks
 from containerlab.runtime import constants as c
 from containerlab.runtime import host_mounts, syscalls, userns
@@ -224,5 +224,5 @@ def _exec_supervisor(run_folder: Path, complaint: Path) -> None:
     os.umask(0o022)
     syscalls.close_range(3)
     program = str(Path(__file__).resolve().parent / "supervisor")
-    arguments = [sys.executable, "-S", "-E", program, str(run_folder)]
+    arguments = [sys.executable, *paths.INTERPRETER, "-S", "-E", program, str(run_folder)]
     os.execv(sys.executable, arguments)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from containerlab.runtime import constants as c
 
 __all__ = ["MountOptions", "parse_options"]
@@ -55,18 +53,14 @@ _ATTRIBUTES = {
 _ATIME = {c.MS_NOATIME: c.MOUNT_ATTR_NOATIME, c.MS_STRICTATIME: c.MOUNT_ATTR_STRICTATIME, c.MS_RELATIME: 0}
 
 
-@dataclass(slots=True)
 class MountOptions:
     """``flags`` are MS_*; ``set``, ``clear`` and the recursive pair are MOUNT_ATTR_*; ``data`` is the rest."""
 
-    flags: int = 0
-    set: int = 0
-    clear: int = 0
-    recursive_set: int = 0
-    recursive_clear: int = 0
-    propagation: int = 0
-    propagation_recursive: bool = False
-    data: str = ""
+    def __init__(self) -> None:
+        self.flags = self.set = self.clear = 0
+        self.recursive_set = self.recursive_clear = 0
+        self.propagation, self.propagation_recursive = 0, False
+        self.data = ""
 
 
 def parse_options(options: list[str]) -> MountOptions:

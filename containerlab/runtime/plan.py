@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from containerlab.runtime import constants as c
 from containerlab.runtime import devices, mounts, rootfs, tini
@@ -39,8 +38,7 @@ _PROPAGATION = {
 }
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(NamedTuple):
     """``clone_flags`` makes namespaces, ``joins`` are (path, CLONE_NEW*) of ones that exist already.
 
     ``pid_namespace`` is the path of a PID namespace to be born in, empty for none: that one can't be joined later.
@@ -59,8 +57,8 @@ class Plan:
     domainname: str
     sysctl: dict[str, str]
     process: Process
-    join_fds: list[int] = field(default_factory=list)
-    trees: list[int] = field(default_factory=list)
+    join_fds: list[int]
+    trees: list[int]
 
 
 def make_plan(spec: dict[str, Any], bundle: str, join_fds: list[int], trees: Sequence[int] = ()) -> Plan:
@@ -180,7 +178,7 @@ def _device_steps(spec: dict[str, Any], process: Process, *, init: bool) -> list
         if not own_dev:
             raise ValueError("an init needs a /dev of the container's own")
         steps.append(devices.BindProgram("init", tini.find()))
-        process.args = ["/dev/init", "--", *process.args]
+        process.args[:0] = ["/dev/init", "--"]
     masked = linux.get("maskedPaths", [])
     if masked:
         steps.append(mounts.Mask(masked))

@@ -9,8 +9,7 @@ import errno
 import os
 import resource
 import stat
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from containerlab.runtime import capabilities, syscalls, users
 from containerlab.runtime import constants as c
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Process", "finish", "look_up", "set_oom_score"]
 
 
-@dataclass(slots=True)
-class Process:
+class Process(NamedTuple):
     """OCI's process object, checked. ``user_words`` are Docker's, None for numbers; ``load_filter`` installs one."""
 
     args: list[str]
@@ -46,7 +44,7 @@ class Process:
     umask: int
     terminal: bool
     console_size: dict[str, int] | None
-    load_filter: Callable[[], None] | None = field(default=None, repr=False)
+    load_filter: Callable[[], None] | None = None
 
     @classmethod
     def from_spec(
@@ -59,7 +57,7 @@ class Process:
         if not process.get("cwd", "").startswith("/"):
             raise ValueError(f"process.cwd must be an absolute path, not {process.get('cwd', '')!r}")
         user, caps = process.get("user", {}), process.get("capabilities", {})
-        result = cls(
+        return cls(
             args=list(args),
             env=dict(word.partition("=")[::2] for word in process.get("env", [])),
             cwd=process["cwd"],
@@ -77,14 +75,16 @@ class Process:
             umask=user.get("umask", 0o022),
             terminal=bool(process.get("terminal", False)),
             console_size=process.get("consoleSize"),
+            load_filter=_filter(seccomp) if seccomp else None,
         )
-        if seccomp:
-            # Imported before the clone: afterwards there may be no file system to import from.
-            from containerlab.runtime.seccomp_load import prepared
 
-            with open(seccomp, "rb") as file:
-                result.load_filter = prepared(file.read())
-        return result
+
+def _filter(path: str) -> Callable[[], None]:
+    # Imported before the clone: afterwards there may be no file system to import from.
+    from containerlab.runtime.seccomp_load import prepared
+
+    with open(path, "rb") as file:
+        return prepared(file.read())
 
 
 def _rlimit(entry: dict[str, Any]) -> tuple[int, int, int]:
@@ -196,9 +196,9 @@ def _resolve(process: Process, root: Root) -> users.ResolvedUser:
         user = users.ResolvedUser(process.uid, process.gid, groups, home)
     else:
         user = users.resolve_user(root, process.user_words)
-        user.groups += [gid for gid in process.groups if gid not in user.groups]
+        user.groups.extend([gid for gid in process.groups if gid not in user.groups])
     extra = users.resolve_groups(root, process.group_words)
-    user.groups += [gid for gid in extra if gid not in user.groups]
+    user.groups.extend([gid for gid in extra if gid not in user.groups])
     return user
 
 

@@ -74,11 +74,10 @@ def spawn(
         return _clone_into_pid_namespace(plan, stdio, request)
     flags = plan.clone_flags | signal.SIGCHLD
     if cgroup is not None and cgroup.clone_fd is not None:
-        plan.join_fds = []
+        joined = plan._replace(join_fds=[])
         with contextlib.suppress(StageError):
-            return clone_child(lambda report: init.run(plan, stdio, report), flags, request, cgroup.clone_fd)
+            return clone_child(lambda report: init.run(joined, stdio, report), flags, request, cgroup.clone_fd)
         # No clone3 under this host's seccomp filter; whatever else was in its way, the plain way has words for it.
-        plan.join_fds = join_fds
     return clone_child(lambda report: init.run(plan, stdio, report), flags, request)
 
 

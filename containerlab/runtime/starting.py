@@ -5,23 +5,20 @@ from __future__ import annotations
 import json
 import os
 import socket
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["Failed", "Started", "Starting"]
 
 _PACKET = 65536
 
 
-@dataclass(slots=True)
-class Started:
+class Started(NamedTuple):
     """The program runs. ``timeline`` is [step, CLOCK_MONOTONIC nanoseconds], in order."""
 
     timeline: list[tuple[str, int]]
 
 
-@dataclass(slots=True)
-class Failed:
+class Failed(NamedTuple):
     """The program doesn't run; the process ends, or has ended. Words as in docs/interfaces.md."""
 
     stage: str

@@ -7,8 +7,7 @@ clients and people know them. Both files are an image's: read inside its root, o
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +21,7 @@ _MAX_ID = 2**31 - 1
 _LIMIT = 16 << 20
 
 
-@dataclass(slots=True)
-class ResolvedUser:
+class ResolvedUser(NamedTuple):
     """``groups`` begins with the primary group (CVE-2022-36109); ``home`` is "/" where passwd knows none."""
 
     uid: int

@@ -1,6 +1,6 @@
 """The supervisor's life: its socket, its record in the run folder, its table of containers, its reaping."""
 
-# The supervisor does without pathlib, which alone is 1.5 MB of its memory.
+# The supervisor does without pathlib, 1.5 MB of its memory, and without dataclasses (they import inspect), 1.2 MB.
 # ruff: noqa: PTH105, PTH108
 from __future__ import annotations
 
