@@ -58,7 +58,7 @@ async def _build(request: web.Request) -> web.StreamResponse:
             told = emit if show_steps else _dockers_own(emit)
             await engine_of(request).builds.build(context, options, told, known)
         finally:
-            await asyncio.to_thread(context.close)
+            engine_of(request).builds.let_go(context)
 
     return await message_stream(request, work)
 
@@ -70,7 +70,7 @@ async def _check(request: web.Request) -> web.Response:
     try:
         return json_answer(await engine_of(request).builds.check(context, options))
     finally:
-        await asyncio.to_thread(context.close)
+        engine_of(request).builds.let_go(context)
 
 
 def _dockers_own(emit: Emit) -> Emit:

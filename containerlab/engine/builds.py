@@ -60,6 +60,10 @@ class Builds:
         """What the lint finds in a Dockerfile. Raises what ``Builder.check`` raises."""
         return await self._made().check(context, options)
 
+    def let_go(self, context: Context) -> None:
+        """Close a build's context while nobody waits: to remove the files that came as a tar takes a while."""
+        self._parts.background.spawn(asyncio.to_thread(context.close))
+
     async def prune(self, *, keep: int = 0, unused_since: float | None = None) -> dict[str, Any]:
         """Forget the cache: the layers that no image, container or running build needs, and the cache mounts.
 

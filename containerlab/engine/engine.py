@@ -102,6 +102,7 @@ class Engine:
                 # Its row says restarting: the next engine goes on with it.
                 container.restarting.cancel()
         await parts.background.finish()
+        await asyncio.to_thread(parts.images.layers.finish_removals)
         await self._attachments.close()
         parts.supervisor.close()
         parts.database.close()

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from containerlab.images import trees
 from containerlab.images._syscalls import syncfs
+from containerlab.images.graves import Graves
 
 __all__ = ["LayerFolder"]
 
@@ -34,6 +35,7 @@ class LayerFolder:
 
     def __init__(self, folder: Path, scratch: Path) -> None:
         self.folder, self.scratch = folder, scratch
+        self.graves = Graves()
         for path in (scratch, folder / _LINKS, folder / _EMPTY / "diff", folder / _EMPTY / "second"):
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
         for path in (folder / _EMPTY / "diff", folder / _EMPTY / "second"):
@@ -86,6 +88,10 @@ class LayerFolder:
             digits += _MORE_DIGITS
         return name[:digits]
 
+    def bury_later(self, half: Path) -> None:
+        """Take the folder ``half`` out of the way now, and have it removed while nobody waits."""
+        self.graves.add(half.rename(self._grave()))
+
     def erase(self, chain: str) -> None:
         """Remove a layer's files; one that has none is no error."""
         name = _hex(chain)
@@ -135,12 +141,15 @@ class LayerFolder:
 
     def _bury(self, path: Path) -> None:
         """First out of sight by one rename, then removed piece by piece."""
-        grave = self.scratch / f"gone-{secrets.token_hex(8)}"
+        grave = self._grave()
         try:
             path.rename(grave)
         except FileNotFoundError:
             return
         self._discard(grave)
+
+    def _grave(self) -> Path:
+        return self.scratch / f"gone-{secrets.token_hex(8)}"
 
     def _discard(self, path: Path) -> None:
         with trees.directory(path.parent) as fd:

@@ -250,6 +250,7 @@ class LayerStore:
             if self.has(layer.chain_id):
                 if owner is not None:
                     self.pin(layer.chain_id, owner)
+                self._files.bury_later(half)
                 return self.get(layer.chain_id)
             link = self._files.adopt(half, layer.chain_id)
             provenance = msgspec.json.encode(layer.provenance).decode()
@@ -367,6 +368,10 @@ class LayerStore:
             self._erase(gone)
             self._reserve.refill()
         return gone
+
+    def finish_removals(self) -> None:
+        """Wait for what is removed while nobody waits: files of layers that were made once more."""
+        self._files.graves.finish()
 
     # -- upkeep ------------------------------------------------------------------------------
 

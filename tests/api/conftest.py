@@ -170,6 +170,9 @@ class FakeBuilds:
             finally:
                 self.cancelled.set()
 
+    def let_go(self, context: Any) -> None:
+        context.close()
+
 
 class FakeEvents:
     async def _none(self) -> AsyncIterator[dict[str, Any]]:
