@@ -79,13 +79,19 @@ class Creation:
         inherited = inherited_mounts(self._parts, host)
         plan = plan_mounts(config, host, self._volumes.data, inherited, readonly_recursive=readonly_recursive)
         warnings = shortfalls(asked, host, plan) + warnings
-        view = await asyncio.to_thread(self._parts.images.layers.view, image.chain_id) if copies_roots() else None
-        self._parts.registry.reserve(chosen, container_id)
         try:
-            container = self._make(container_id, chosen, config, host, networking, image, plan, ends, view)
-            await self._establish(container, image, plan)
+            with self._volumes.held(container_id, plan.listed):
+                view = (
+                    await asyncio.to_thread(self._parts.images.layers.view, image.chain_id) if copies_roots() else None
+                )
+                self._parts.registry.reserve(chosen, container_id)
+                try:
+                    container = self._make(container_id, chosen, config, host, networking, image, plan, ends, view)
+                    await self._establish(container, image, plan)
+                except BaseException:
+                    await self._undo(chosen, container_id)
+                    raise
         except BaseException:
-            await self._undo(chosen, container_id)
             await self._volumes.release(plan.volumes)
             raise
         return container_id, warnings

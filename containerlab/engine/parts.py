@@ -9,6 +9,7 @@ from containerlab.database import Database
 from containerlab.engine.background import Background
 from containerlab.engine.container import Container, Registry
 from containerlab.engine.events import Events
+from containerlab.engine.names import new_id
 from containerlab.engine.settings import Settings
 from containerlab.engine.state import ContainerTable
 from containerlab.images import Image, ImageStore
@@ -61,7 +62,7 @@ class Parts:
 
     def discard_folder(self, folder: Path) -> Path | None:
         """Hide a folder by one rename; the path that ``delete_tree`` can take its time with."""
-        hidden = self.settings.store / "tmp" / f"removed-{folder.name}"
+        hidden = self.settings.store / "tmp" / f"removed-{new_id()}"
         try:
             folder.rename(hidden)
         except FileNotFoundError:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import builtins
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,10 @@ class Volumes:
         self._folder = parts.settings.store / "volumes"
         self._folder.mkdir(mode=0o711, exist_ok=True)
         self._table = VolumeTable(parts.database)
-        self._making = asyncio.Lock()
+        self._changing = asyncio.Lock()
+        """Held by whoever makes or removes one, so that neither meets half of the other."""
+        self._held: dict[str, set[str]] = {}
+        """By a volume's name, the ids of containers in the making that name it."""
         self._known = {volume.name: volume for volume in self._table.load()}
         self.mounts = VolumeMounts(self._folder, self._known.get, self._running)
         self._sweep()
@@ -94,12 +97,9 @@ class Volumes:
         """Raises Conflict while a container names it. With ``force`` a missing one is no error."""
         if force and name not in self._known:
             return
-        volume = self._get(name)
-        users = self.users(name)
+        users = await self._remove(self._get(name))
         if users:
-            ids = ", ".join(container.id for container in users)
-            raise Conflict(f"remove {name}: volume is in use - [{ids}]")
-        await self._remove(volume)
+            raise Conflict(f"remove {name}: volume is in use - [{', '.join(users)}]")
 
     async def prune(self, filters: dict[str, builtins.list[str]] | None = None) -> dict[str, Any]:
         """Docker's ``{"VolumesDeleted": [...], "SpaceReclaimed": N}``: anonymous ones, or with ``all`` every unused."""
@@ -116,11 +116,11 @@ class Volumes:
                 and not any(label_matches(labels, value) for value in wanted.get("label!", []))
                 and all(volume.created / 1e9 < bound for bound in bounds)
             )
-            if goes and not self.users(volume.name):
+            if goes and not self._named_by(volume.name):
                 size = await asyncio.to_thread(tree_size, str(self.data(volume.name)))
-                await self._remove(volume)
-                deleted.append(volume.name)
-                reclaimed += size
+                if not await self._remove(volume):
+                    deleted.append(volume.name)
+                    reclaimed += size
         self._parts.tell_prune("volume", reclaimed)
         return {"VolumesDeleted": deleted or None, "SpaceReclaimed": reclaimed}
 
@@ -131,6 +131,24 @@ class Volumes:
             for container in self._parts.registry
             if any(point.type == "volume" and point.name == name for point in container.record.mounts)
         ]
+
+    def _named_by(self, name: str) -> builtins.list[str]:
+        """The ids of containers that name it, those in the making too."""
+        return [*(container.id for container in self.users(name)), *sorted(self._held.get(name, ()))]
+
+    @contextmanager
+    def held(self, container_id: str, points: Iterable[MountPoint]) -> Iterator[None]:
+        """In the block nobody removes the volumes of ``points``: the registry doesn't know yet who names them."""
+        names = {point.name for point in points if point.type == "volume"}
+        for name in names:
+            self._held.setdefault(name, set()).add(container_id)
+        try:
+            yield
+        finally:
+            for name in names:
+                self._held[name].discard(container_id)
+                if not self._held[name]:
+                    del self._held[name]
 
     def data(self, name: str) -> Path:
         """The folder that is bound into containers."""
@@ -155,7 +173,7 @@ class Volumes:
         """Remove the anonymous ones of ``points`` that no other container names."""
         for point in points:
             volume = self._known.get(point.name) if point.type == "volume" else None
-            if volume is not None and volume.anonymous and not self.users(volume.name):
+            if volume is not None and volume.anonymous:
                 await self._remove(volume)
 
     def tell_mounted(self, container: Container) -> None:
@@ -203,7 +221,7 @@ class Volumes:
 
     async def _make(self, volume: Volume) -> Volume:
         """Of two that ask for one name at once the first makes it."""
-        async with self._making:
+        async with self._changing:
             known = self._known.get(volume.name)
             if known is None:
                 await asyncio.to_thread(self._write, volume)
@@ -215,11 +233,25 @@ class Volumes:
         self.data(volume.name).mkdir(mode=0o755, parents=True, exist_ok=True)
         self._table.insert(volume)
 
-    async def _remove(self, volume: Volume) -> None:
-        self._known.pop(volume.name, None)
-        self._table.delete(volume.name)
-        self._parts.tell_volume(volume.name, "destroy")
-        await asyncio.to_thread(self._delete, volume.name)
+    async def _remove(self, volume: Volume) -> builtins.list[str]:
+        """The ids of the containers that name it, which keep it; with none it is gone."""
+        name = volume.name
+        async with self._changing:
+            users = self._named_by(name)
+            if users or self._known.get(name) is not volume:
+                return users
+            del self._known[name]
+            self._table.delete(name)
+            self._parts.tell_volume(name, "destroy")
+            hidden = await asyncio.to_thread(self._hide, name)
+        # However long that takes, the name is free.
+        if hidden is not None:
+            await asyncio.to_thread(delete_tree, hidden)
+        return []
+
+    def _hide(self, name: str) -> Path | None:
+        self.mounts.drop_to_delete(name)
+        return self._parts.discard_folder(self._folder / name)
 
     def _delete(self, name: str) -> None:
         self.mounts.drop_to_delete(name)
