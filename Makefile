@@ -8,7 +8,7 @@ APART := $(VENV)/apart/.set-up
 LAB_LINK := $(VENV)/etc/jupyter/jupyter_server_config.d/containerlab.json
 WORKERS ?= 2
 
-.PHONY: demo test test-all test-clients test-clients-docker lab bench lint setup setup-test trust clean
+.PHONY: demo site test test-all test-clients test-clients-docker lab bench lint setup setup-test trust clean
 
 setup: $(STAMP) $(LAB_LINK)
 setup-test: $(TEST_STAMP) $(APART) $(LAB_LINK)
@@ -35,6 +35,10 @@ $(LAB_LINK): | $(STAMP)
 
 demo: setup
 	$(BIN)/python -m containerlab.lab.demo build/demo
+
+# The course as web pages, outputs included: nothing is run, nothing is fetched.
+site: setup
+	$(BIN)/python -m course.site build/site
 
 test: setup-test lint
 	$(BIN)/python -m pytest -m 'not slow' -n $(WORKERS) --dist loadfile
