@@ -119,17 +119,17 @@ class Built(Result):
 
     def __str__(self) -> str:
         built = f"Built {', '.join(self.tags) or self.id.removeprefix('sha256:')[:12]}"
-        return f"{built}\n{stages_sentence(read_stages(self.log))}" if self._drawn else built
+        return f"{built}\n{stages_sentence(read_stages(self.log))}" if self.drawn else built
 
     @property
-    def _drawn(self) -> bool:
-        """One stage is no graph."""
+    def drawn(self) -> bool:
+        """Is there a picture of the stages? One alone is no graph."""
         return len(self.log.stages) > 1
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         """With more than one stage their picture stands below the sentence."""
         bundle: dict[str, Any] = super()._repr_mimebundle_(include, exclude)
-        if not self._drawn:
+        if not self.drawn:
             return bundle
         figure = self.stages()
         shown = figure._repr_mimebundle_(include, exclude)

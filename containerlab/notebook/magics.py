@@ -103,10 +103,13 @@ class ContainerMagics(Magics):  # type: ignore[misc]
 
 
 def _told_already(result: Result, output: CellOutput) -> bool:
-    """The program's output, or the build's steps, stand in the cell: its value would only repeat them."""
+    """The program's output, or the build's steps, stand in the cell: its value would only repeat them.
+
+    A picture of the stages is no repetition.
+    """
     if isinstance(result, Finished):
         return result.exit_code == 0
-    return isinstance(result, Built) and output.progress.shown
+    return isinstance(result, Built) and output.progress.shown and not result.drawn
 
 
 def _words(line: str) -> tuple[list[str], bool]:

@@ -58,7 +58,9 @@ def test_a_rebuild_says_which_step_lost_its_cache_and_why(
     client.api.remove_image(tag)
 
 
-def test_stages_are_drawn_below_the_build(shell: TestingShell, tag: str, client: docker.DockerClient) -> None:
+def test_stages_are_drawn_below_the_build(
+    shell: TestingShell, tag: str, client: docker.DockerClient, capsys: pytest.CaptureFixture[str]
+) -> None:
     result = shell.cell(
         f"%%dockerfile -t {tag}\nFROM {IMAGE} AS one\nRUN echo {tag} > /one\nFROM {IMAGE} AS spare\nRUN false\n"
         f"FROM {IMAGE}\nCOPY --from=one /one /two\n"
@@ -66,6 +68,9 @@ def test_stages_are_drawn_below_the_build(shell: TestingShell, tag: str, client:
     states = {stage["name"]: stage["state"] for stage in result.stages().to_dict()["stages"]}
     assert states == {"one": "built", "spare": "skipped", "2": "built"}
     assert "the longest path is one → 2" in result._repr_mimebundle_()["text/plain"]
+    assert "The stages of the build: 3 stages" in capsys.readouterr().out
+    shell.cell(f"%%dockerfile -t {tag}\nFROM {IMAGE}\n")
+    assert "Built" not in capsys.readouterr().out
     client.api.remove_image(tag)
 
 
