@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
 from aiohttp import web
 
 from containerlab.api.keys import Routes, engine_of
 from containerlab.api.lifetime import ends_with_client
-from containerlab.api.registries import wanted_platform
+from containerlab.api.registries import platforms_of, wanted_platform
 from containerlab.api.requests import flag, json_body, text
 from containerlab.api.spool import spooled
 from containerlab.api.streams import Emit, json_answer, message_stream
@@ -23,7 +22,7 @@ from containerlab.engine.models import ContainerConfig, decode
 from containerlab.errors import InvalidParameter
 
 if TYPE_CHECKING:
-    from containerlab.images.registry import Platform
+    pass
 
 __all__ = ["ROUTES", "import_image"]
 
@@ -34,7 +33,7 @@ _MOST = 64 << 30
 async def _save(request: web.Request) -> web.StreamResponse:
     named = request.match_info.get("name")
     names = [named] if named else [name for name in request.query.getall("names", []) if name]
-    return await _tar(request, engine_of(request).archives.save(names, _platforms(request)))
+    return await _tar(request, engine_of(request).archives.save(names, platforms_of(request, "platform")))
 
 
 @ends_with_client
@@ -58,7 +57,7 @@ async def _load(request: web.Request) -> web.StreamResponse:
     from containerlab.images.registry import Platform
 
     engine, quiet = engine_of(request), flag(request, "quiet")
-    for asked in _platforms(request):
+    for asked in platforms_of(request, "platform"):
         if not Platform.own().suits(asked.os, asked.architecture, asked.variant):
             raise InvalidParameter(f"platform {asked} can't be loaded: this host is {Platform.own()}")
 
@@ -107,22 +106,6 @@ async def _commit(request: web.Request) -> web.Response:
         pause=flag(request, "pause", default=True) if text(request, "pause") else True,
     )
     return json_answer({"Id": image.id}, status=201)
-
-
-def _platforms(request: web.Request) -> list[Platform]:
-    """``platform`` is repeated, each JSON as in the OCI spec (API 1.48 and up). Raises InvalidParameter."""
-    from containerlab.images.registry import Platform
-
-    found = []
-    for value in request.query.getall("platform", []):
-        if value:
-            try:
-                told = msgspec.json.decode(value, type=dict[str, Any])
-            except msgspec.DecodeError:
-                raise InvalidParameter(f"invalid platform {value[:80]!r}: expected a JSON object") from None
-            parts = (told.get("os"), told.get("architecture"), told.get("variant"))
-            found.append(Platform.parse("/".join(str(part) for part in parts if part)))
-    return found
 
 
 ROUTES: Routes = (

@@ -9,7 +9,7 @@ from aiohttp import web
 from containerlab.api.image_archives import import_image
 from containerlab.api.keys import Routes, engine_of
 from containerlab.api.lifetime import ends_with_client
-from containerlab.api.registries import account, wanted_platform
+from containerlab.api.registries import account, platforms_of, wanted_platform
 from containerlab.api.requests import filters, flag, text
 from containerlab.api.streams import json_answer, message_stream
 from containerlab.api.versions import at_least
@@ -30,6 +30,7 @@ async def _list(request: web.Request) -> web.Response:
 
 
 async def _inspect(request: web.Request) -> web.Response:
+    await _expect(request, "platform")
     view = await engine_of(request).images.inspect(_name(request))
     _trim(request, view)
     return json_answer(view)
@@ -50,7 +51,15 @@ def _trim(request: web.Request, view: dict[str, Any]) -> None:
 
 
 async def _history(request: web.Request) -> web.Response:
+    await _expect(request, "platform")
     return json_answer(await engine_of(request).images.history(_name(request)))
+
+
+async def _expect(request: web.Request, name: str) -> None:
+    """Raise NotFound where the client asks about a platform that the image isn't for."""
+    platforms = platforms_of(request, name)
+    if platforms:
+        await engine_of(request).images.expect(_name(request), platforms)
 
 
 async def _tag(request: web.Request) -> web.Response:
@@ -62,6 +71,7 @@ async def _tag(request: web.Request) -> web.Response:
 
 
 async def _remove(request: web.Request) -> web.Response:
+    await _expect(request, "platforms")
     removed = await engine_of(request).images.remove(
         _name(request), force=flag(request, "force"), noprune=flag(request, "noprune")
     )

@@ -5,20 +5,22 @@ A header's account is used for the one request and kept nowhere.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 from aiohttp import web
 
 from containerlab.api.keys import Routes, engine_of
 from containerlab.api.lifetime import ends_with_client
 from containerlab.api.requests import json_body, text
 from containerlab.api.streams import json_answer, message_stream
+from containerlab.errors import InvalidParameter
 from containerlab.images import Reference
 
 if TYPE_CHECKING:
     from containerlab.images.registry import Credentials, Platform
 
-__all__ = ["ROUTES", "account", "accounts", "wanted_platform"]
+__all__ = ["ROUTES", "account", "accounts", "platforms_of", "wanted_platform"]
 
 
 def account(request: web.Request) -> Credentials | None:
@@ -52,11 +54,34 @@ def wanted_platform(request: web.Request) -> Platform | None:
     return Platform.parse(asked)
 
 
+def platforms_of(request: web.Request, name: str) -> list[Platform]:
+    """A parameter that may be repeated, each value JSON as in the OCI spec (API 1.46 and up).
+
+    Raises InvalidParameter.
+    """
+    values = [value for value in request.query.getall(name, []) if value]
+    if not values:
+        return []
+    from containerlab.images.registry import Platform
+
+    found = []
+    for value in values:
+        try:
+            told = msgspec.json.decode(value, type=dict[str, Any])
+        except msgspec.DecodeError:
+            raise InvalidParameter(f"invalid {name} {value[:80]!r}: expected a JSON object") from None
+        parts = (told.get("os"), told.get("architecture"), told.get("variant"))
+        found.append(Platform.parse("/".join(str(part) for part in parts if part)))
+    return found
+
+
 @ends_with_client
 async def _push(request: web.Request) -> web.StreamResponse:
     """Send a repository's tag, or without ``tag`` all that are here."""
     who, tag, name = account(request), text(request, "tag") or "", request.match_info["name"]
-    images = engine_of(request).images
+    images, platforms = engine_of(request).images, platforms_of(request, "platform")
+    if platforms:
+        await images.expect(f"{name}:{tag}" if tag else name, platforms)
     return await message_stream(request, lambda emit: images.push(name, emit, tag=tag, credentials=who))
 
 

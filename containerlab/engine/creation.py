@@ -225,6 +225,7 @@ def with_defaults(host: HostConfig, parts: Parts) -> HostConfig:
         ipc_mode=host.ipc_mode or "private",
         shm_size=host.shm_size or settings.shm_size,
         pids_limit=host.pids_limit or settings.pids_limit or None,
+        memory_swappiness=None if host.memory_swappiness == -1 else host.memory_swappiness,
         memory_swap=host.memory_swap or host.memory * 2,
         runtime=host.runtime or "native",
         restart_policy=msgspec.structs.replace(host.restart_policy, name=host.restart_policy.name or "no"),

@@ -19,6 +19,11 @@ _NOT_MOUNTED = "or the cgroup is not mounted"
 
 _WITHOUT_SWAP = f"Your kernel does not support swap limit capabilities {_NOT_MOUNTED}. Memory limited without swap."
 
+_NO_KILLER = (
+    "OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out "
+    "of resources."
+)
+
 # Feature of the driver: the fields that need it, and the warning.
 _DISCARDS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     (
@@ -93,6 +98,8 @@ def discard(host: HostConfig, features: Mapping[str, bool]) -> tuple[HostConfig,
         changes["memory_swap"] = -1
         if _WITHOUT_SWAP not in warnings:
             warnings.append(_WITHOUT_SWAP)
+    if host.oom_kill_disable and "oom_kill_disable" not in changes and not memory:
+        warnings.append(_NO_KILLER)
     return (msgspec.structs.replace(host, **changes) if changes else host), warnings
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from containerlab.engine.container import Container
@@ -47,6 +47,15 @@ class Images:
         image = await self._resolve(ref)
         layers = self._parts.images.layers
         return inspect_view(image, [str(layers.folder / name) for name in layers.lower(image.chain_id)])
+
+    async def expect(self, ref: str, platforms: Sequence[Platform]) -> None:
+        """Raises NotFound, in Docker's words, for an image that is for none of ``platforms``; an image has one here."""
+        config = (await self._resolve(ref)).config
+        if not any(each.suits(config.os, config.architecture, config.variant) for each in platforms):
+            raise NotFound(
+                f"image with reference {ref} was found but its platform ({config.os}/{config.architecture}) does not "
+                f"match the specified platform ({', '.join(map(str, platforms))})"
+            )
 
     async def history(self, ref: str) -> builtins.list[dict[str, Any]]:
         """Docker's history, newest first; sizes in bytes."""

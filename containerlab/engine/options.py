@@ -30,7 +30,6 @@ _NOT_CARRIED_OUT: dict[str, tuple[str, tuple[Any, ...]]] = {
     "cgroup_parent": ("--cgroup-parent", ("",)),
     "storage_opt": ("--storage-opt", ({},)),
     "userns_mode": ("--userns", ("", "host")),  # no container has one of its own here, so host is what each has
-    "isolation": ("--isolation", ("", "default")),
     "blkio_weight": ("--blkio-weight", (0,)),
     "blkio_weight_device": ("--blkio-weight-device", ([],)),
     "blkio_device_read_bps": ("--device-read-bps", ([],)),
@@ -46,6 +45,8 @@ _NOT_CARRIED_OUT: dict[str, tuple[str, tuple[Any, ...]]] = {
     "io_maximum_iops": ("--io-maxiops", (0,)),
     "io_maximum_bandwidth": ("--io-maxbandwidth", (0,)),
 }
+
+_MODES = {"--cgroupns": "cgroup namespace"}
 
 _IPC_SYSCTLS = frozenset(
     f"kernel.{name}" for name in ("msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmmni", "shm_rmid_forced")
@@ -77,6 +78,8 @@ def check_not_carried_out(host: HostConfig) -> None:
             f'could not select device driver "{request.get("Driver") or ""}" with capabilities: [{kinds}]',
             hint="--gpus isn't carried out by this engine.",
         )
+    if host.isolation not in ("", "default"):
+        raise InvalidParameter(f"Invalid isolation: {host.isolation!r} - linux only supports 'default'")
     for field, (option, harmless) in _NOT_CARRIED_OUT.items():
         if getattr(host, field) not in harmless:
             raise InvalidParameter(f"{option} isn't carried out by this engine yet.", hint=_INSTEAD)
@@ -116,7 +119,7 @@ def _check_modes(config: ContainerConfig, host: HostConfig) -> None:
         if value.startswith("container:"):
             raise InvalidParameter(f"{option} {value}: joining another container isn't carried out yet.", hint=_INSTEAD)
         if value not in allowed:
-            raise InvalidParameter(f"invalid {option[2:]} mode: {value}")
+            raise InvalidParameter(f"invalid {_MODES.get(option, option[2:].upper())} mode: {value}")
 
 
 def _check_log(config: ContainerConfig, host: HostConfig) -> None:
@@ -188,8 +191,9 @@ def check_limits(host: HostConfig) -> None:
         raise InvalidParameter("Minimum memory reservation allowed is 6MB")
     if host.memory and host.memory_reservation > host.memory:
         raise InvalidParameter("Minimum memory limit can not be less than memory reservation limit, see usage")
-    if host.nano_cpus and (host.cpu_period or host.cpu_quota):
-        raise InvalidParameter("Conflicting options: Nano CPUs and CPU Period or Quota cannot both be set")
+    for value, name in ((host.cpu_period, "Period"), (host.cpu_quota, "Quota")):
+        if host.nano_cpus and value:
+            raise InvalidParameter(f"Conflicting options: Nano CPUs and CPU {name} cannot both be set")
     cpus = os.cpu_count() or 1
     if not 0 <= host.nano_cpus <= cpus * 1_000_000_000:
         raise InvalidParameter(f"Range of CPUs is from 0.01 to {cpus}.00, as there are only {cpus} CPUs available")
@@ -210,6 +214,8 @@ def _check_security(config: ContainerConfig, host: HostConfig) -> None:
             "label": value == "disable",
         }
         if name not in granted:
+            raise InvalidParameter(f"invalid --security-opt 2: {option!r}")
+        if name == "no-new-privileges" and not granted[name]:
             raise InvalidParameter(f"invalid --security-opt 2: {option!r}")
         if not granted[name]:
             raise HostLacks(f"--security-opt {option}: this engine has no {name} profile of that name.")

@@ -35,8 +35,6 @@ _LIMITS = (
     "pids_limit",
 )
 
-_CONFLICTING = "Conflicting options"
-
 
 async def update(parts: Parts, container: Container, body: dict[str, Any]) -> list[str]:
     """Change what ``body`` (Docker's UpdateConfig) names, also in the running container; gives warnings.
@@ -50,16 +48,21 @@ async def update(parts: Parts, container: Container, body: dict[str, Any]) -> li
         if container.state.status in ("removing", "dead"):
             raise Conflict(f'{_cannot(container)}: container is marked for removal and cannot be "update"')
         before = container.record.host_config
-        after = _merged(before, asked)
+        after = _merged(container, asked)
         if policy is not None and policy.name:
-            check_policy(policy, auto_remove=before.auto_remove)
+            if before.auto_remove:
+                raise InvalidParameter(
+                    f"{_cannot(container)}: Restart policy cannot be updated because AutoRemove is enabled for the "
+                    "container"
+                )
+            check_policy(policy, auto_remove=False)
             after = msgspec.structs.replace(after, restart_policy=policy)
-        check_limits(after)
+        _check(asked, after)
         limits = resources.limits(after, parts.settings.pids_limit)
         if (after.pids_limit or 0) < 0:
             limits["pids"] = {"limit": -1}
         if container.supervised:
-            _apply(container, limits)
+            await _apply(parts, container, limits)
         _rewrite_bundle(container, limits)
         container.record = msgspec.structs.replace(container.record, host_config=after)
         parts.table.save_record(container.record)
@@ -67,24 +70,37 @@ async def update(parts: Parts, container: Container, body: dict[str, Any]) -> li
     return []
 
 
-def _merged(before: HostConfig, asked: HostConfig) -> HostConfig:
+def _merged(container: Container, asked: HostConfig) -> HostConfig:
+    before = container.record.host_config
     changes = {name: getattr(asked, name) for name in _LIMITS if getattr(asked, name)}
-    if "nano_cpus" in changes and (before.cpu_period or before.cpu_quota):
-        raise InvalidParameter(
-            f"{_CONFLICTING}: Nano CPUs cannot be updated as CPU Period or Quota has already been set"
-        )
-    if before.nano_cpus and changes.keys() & {"cpu_period", "cpu_quota"}:
-        raise InvalidParameter(
-            f"{_CONFLICTING}: CPU Period or Quota cannot be updated as NanoCPUs has already been set"
-        )
-    if "memory" in changes and "memory_swap" not in changes and 0 < before.memory_swap < changes["memory"]:
-        raise InvalidParameter(
-            "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time"
+    for field, name in (("cpu_period", "Period"), ("cpu_quota", "Quota")):
+        if "nano_cpus" in changes and getattr(before, field):
+            raise Conflict(f"{_conflict(container)}: Nano CPUs cannot be updated as CPU {name} has already been set")
+        if before.nano_cpus and field in changes:
+            raise Conflict(f"{_conflict(container)}: CPU {name} cannot be updated as NanoCPUs has already been set")
+    if "memory" in changes and "memory_swap" not in changes and -1 < before.memory_swap < changes["memory"]:
+        raise Conflict(
+            f"{_cannot(container)}: Memory limit should be smaller than already set memoryswap limit, "
+            "update the memoryswap at the same time"
         )
     return msgspec.structs.replace(before, **changes)
 
 
-def _apply(container: Container, limits: dict[str, Any]) -> None:
+def _conflict(container: Container) -> str:
+    return f"{_cannot(container)}: Conflicting options"
+
+
+def _check(asked: HostConfig, after: HostConfig) -> None:
+    """Docker weighs the reservation against a limit of the same request alone."""
+    reservation = asked.memory_reservation
+    check_limits(HostConfig(memory_reservation=reservation))
+    check_limits(msgspec.structs.replace(after, memory_reservation=reservation if asked.memory else 0))
+
+
+async def _apply(parts: Parts, container: Container, limits: dict[str, Any]) -> None:
+    if limits.get("cpu", {}).keys() & {"cpus", "mems"} and "cpuset" not in container.cgroup:
+        widened = await parts.supervisor.call("widen", container=container.id)
+        container.cgroup = widened["cgroup"]
     group = cgroups.open_cgroup(container.cgroup)
     try:
         group.update(limits)

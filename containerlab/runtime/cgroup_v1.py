@@ -233,6 +233,27 @@ class DriverV1(Driver):
             raise
         return group
 
+    def widen(self, group: Cgroup) -> Mapping[str, str]:
+        if "cpuset" in group.paths or "cpuset" not in self._own:
+            return group.paths
+        name = group.directories[0].rpartition("/")[2]
+        directory = f"{self._own['cpuset']}/{name}"
+        os.mkdir(directory, 0o755)
+        try:
+            self._fill_cpuset(directory)
+            # A process that is forked meanwhile is where its parent was: until nobody is left behind.
+            while behind := set(group.pids()) - {int(pid) for pid in read(f"{directory}/cgroup.procs").split()}:
+                for pid in behind:
+                    with contextlib.suppress(ProcessLookupError):
+                        write(f"{directory}/cgroup.procs", pid)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.rmdir(directory)
+            raise
+        group.close()
+        group.paths["cpuset"] = directory
+        return group.paths
+
     def find(self, name: str) -> Cgroup | None:
         paths = {controller: f"{directory}/{name}" for controller, directory in self._own.items()}
         there = {controller: path for controller, path in paths.items() if os.path.isdir(path)}

@@ -178,6 +178,13 @@ class Driver(ABC):
         caller has asked ``can_filter_devices``. Raises OSError (EEXIST; ENOTSUP for a limit that can't be had here).
         """
 
+    def widen(self, group: Cgroup) -> Mapping[str, str]:
+        """Has the group, and what runs in it, join v1's cpuset, that only a limit of cpus or mems asks for.
+
+        Gives its paths, which are else as they were. Raises OSError.
+        """
+        return group.paths
+
     @abstractmethod
     def find(self, name: str) -> Cgroup | None:
         """The group of that name where there is one: what a supervisor that was killed has left."""

@@ -123,3 +123,19 @@ def test_an_unknown_image_is_named(cli):
     answer = cli("image", "inspect", "lab/nothing-of-this-name")
     assert answer.code == 1
     assert "No such image: lab/nothing-of-this-name" in answer.err
+
+
+@pytest.mark.ours("the dockerd here is older than the parameter")
+@pytest.mark.parametrize(
+    "words", [("rmi",), ("history",), ("image", "inspect"), ("push",), ("save",)], ids=lambda words: words[-1]
+)
+def test_an_image_that_is_not_for_the_platform_asked_is_left_alone(cli, words):
+    verb = cli(*words, "--platform", "linux/s390x", IMAGE)
+    if "unknown flag" in verb.err:
+        pytest.skip("this command line is older than the option")
+    assert verb.code == 1
+    assert "linux/s390x" in verb.err
+    assert cli.ok("images", "-q", IMAGE)
+    if words[-1] in ("history", "inspect"):
+        architecture = cli.ok("version", "-f", "{{.Server.Arch}}")
+        cli.ok(*words, "--platform", f"linux/{architecture}", IMAGE)

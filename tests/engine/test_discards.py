@@ -51,3 +51,11 @@ def test_no_limit_is_nothing_to_discard():
 def test_cpus_are_refused_as_docker_refuses_them():
     with pytest.raises(InvalidParameter, match="NanoCPUs can not be set"):
         discard(HostConfig(nano_cpus=10**9), {})
+
+
+def test_a_killer_that_is_off_without_a_limit_is_warned_of() -> None:
+    everything = dict.fromkeys([*MEMORY, "pids", "cpu_shares", "cpu_quota", "cpuset"], True)
+    host, warnings = discard(HostConfig(oom_kill_disable=True), everything)
+    assert host.oom_kill_disable
+    assert len(warnings) == 1 and warnings[0].startswith("OOM killer is disabled for the container, but no memory")
+    assert discard(HostConfig(oom_kill_disable=True, memory=64 << 20), everything)[1] == []

@@ -50,6 +50,7 @@ class Operations:
             "attach": self._attach,
             "signal": self._signal,
             "resize": self._resize,
+            "widen": self._widen,
             "list": self._list,
             "forget": self._forget,
             "hold": self._hold,
@@ -240,6 +241,15 @@ class Operations:
         if old is not None:
             os.close(old)
         connection.reply(request["id"], {})
+
+    def _widen(self, connection: Connection, request: dict[str, Any], _fds: list[int]) -> None:
+        container = self._container(request)
+        try:
+            paths = self._driver.widen(container.cgroup)
+        except OSError as error:
+            path = str(error.filename or "")
+            raise RequestError("cgroup", error.errno or 0, error.strerror or str(error), path) from None
+        connection.reply(request["id"], {"cgroup": paths})
 
     def _shutdown(self, connection: Connection, request: dict[str, Any], _fds: list[int]) -> None:
         connection.reply(request["id"], {})
