@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import secrets
 from collections.abc import Callable, Iterable
@@ -70,5 +69,7 @@ def validate(name: str) -> str:
 
 def near(name: str, known: Iterable[str]) -> str:
     """A hint such as ``Did you mean web1 or web2?``, empty when nothing is near."""
+    import difflib  # for mistakes alone: an engine at rest does without
+
     matches = difflib.get_close_matches(name.removeprefix("/"), sorted(known), n=3, cutoff=0.6)
     return f"Did you mean {' or '.join(matches)}?" if matches else ""

@@ -19,11 +19,6 @@ import zstandard
 from containerlab.errors import BadArchive
 from containerlab.images.limits import Limits
 
-try:
-    from isal import igzip as gzip
-except ImportError:  # architectures without isal
-    import gzip  # type: ignore[no-redef]
-
 __all__ = ["CHUNK", "ByteSource", "Plain", "Writable", "decompressed"]
 
 CHUNK = 1 << 20
@@ -185,7 +180,7 @@ def decompressed(source: ByteSource, limits: Limits, copy: Writable | None = Non
     buffered = io.BufferedReader(packed, CHUNK // 4)
     opened: IO[bytes]
     if head.startswith(b"\x1f\x8b"):
-        opened = cast(IO[bytes], gzip.GzipFile(fileobj=buffered, mode="rb"))  # type: ignore[no-untyped-call]
+        opened = _gzip(buffered)
     elif head.startswith(b"BZh"):
         opened = cast(IO[bytes], bz2.BZ2File(buffered))
     elif head.startswith(b"\xfd7zXZ\0"):
@@ -195,6 +190,15 @@ def decompressed(source: ByteSource, limits: Limits, copy: Writable | None = Non
     else:
         opened = buffered
     return Plain(packed, opened, limits, copy)
+
+
+def _gzip(packed: io.BufferedReader[_Counted]) -> IO[bytes]:
+    # Imported for who has such a layer: an engine at rest does without.
+    try:
+        from isal import igzip as gzip
+    except ImportError:  # architectures without isal
+        import gzip  # type: ignore[no-redef]
+    return cast(IO[bytes], gzip.GzipFile(fileobj=packed, mode="rb"))  # type: ignore[no-untyped-call]
 
 
 def _xz_decoder() -> lzma.LZMADecompressor:

@@ -6,7 +6,6 @@ layers reach the disk, the blob is written, the row commits last. Removing one: 
 
 from __future__ import annotations
 
-import difflib
 import re
 import sqlite3
 import threading
@@ -179,6 +178,8 @@ class ImageStore:
 
     def near(self, name: str) -> str:
         """A hint that names what is called nearly so; empty when nothing is."""
+        import difflib  # for mistakes alone: an engine at rest does without
+
         from containerlab.images import embedded
 
         rows = self._database.rows("SELECT reference FROM tags")
