@@ -47,6 +47,7 @@ __all__ = ["Builder"]
 
 _KNOWN_SYNTAX = ("docker/dockerfile:", "docker/dockerfile-upstream:", "docker.io/docker/dockerfile:")
 _EPOCH = "SOURCE_DATE_EPOCH"
+_SENT_ALONG = re.compile(r"\.dockerfile\.[0-9a-f]{20}\Z|\.containerlab\.Dockerfile\Z")  # docker's CLI, ours
 _SECONDS = re.compile(r"[0-9]{1,11}\Z")
 
 
@@ -122,7 +123,7 @@ class Builder:
 
     async def _read(self, context: Context, options: BuildOptions) -> tuple[Dockerfile, list[Finding]]:
         def work() -> tuple[Dockerfile, list[Finding]]:
-            dockerfile = parse(context.dockerfile(options.dockerfile), options.dockerfile)
+            dockerfile = parse(context.dockerfile(options.dockerfile), _shown(options.dockerfile))
             return dockerfile, lint(dockerfile, image_variables(self.images), target=options.target)
 
         return await in_thread(work)
@@ -333,6 +334,11 @@ def _known_as(tags: list[Reference], context: Context, options: BuildOptions) ->
     if tags:
         return sorted({f"name:{tag.familiar_name()}" for tag in tags})
     return [f"folder:{context.place}:{options.dockerfile}"] if context.place else []
+
+
+def _shown(name: str) -> str:
+    """What messages call the Dockerfile: one from outside the context is sent under a name that nobody gave it."""
+    return "Dockerfile" if _SENT_ALONG.match(name) else name
 
 
 def _steps(node: Node) -> int:

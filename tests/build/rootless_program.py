@@ -1,6 +1,7 @@
-"""Run by test_build_rootless in a process of its own, as an unprivileged user: ``rootless_program.py FOLDER``.
+"""Run by test_build_rootless in a process of its own: ``rootless_program.py FOLDER``.
 
-Builds twice in the user namespace that the supervisor's launcher makes, and prints what came of it as JSON.
+As an unprivileged user it builds in the user namespace that the supervisor's launcher makes; as root without one.
+Builds twice, once more with SOURCE_DATE_EPOCH, and prints what came of it as JSON.
 """
 
 from __future__ import annotations
@@ -28,6 +29,16 @@ RUN --mount=type=cache,target=/c --mount=type=tmpfs,target=/t --mount=type=secre
     cat /m/s /run/secrets/k /ctx/file > /mounted; echo > /c/x; echo > /t/x
 """
 
+_REPRODUCIBLE = """FROM base AS a
+RUN mkdir /s && echo x > /s/x && ln /s/x /s/y && ln -s x /s/l && chmod 4711 /s/x && hostname > /h || true
+FROM base
+COPY . /all/
+COPY --from=a /s /s
+WORKDIR /w
+RUN touch /tmp/t; rm /bin/yes; rm -r /all/d && mkdir /all/d && id -u > /all/d/id
+LABEL a=b
+"""
+
 
 async def main(folder: Path) -> None:
     from containerlab.build import Builder, BuildOptions, Context
@@ -50,7 +61,11 @@ async def main(folder: Path) -> None:
     for _ in range(2):
         with Context.from_directory(context) as opened:
             built.append(await builder.build(opened, BuildOptions(secrets={"k": b"key\n"}), lambda _: None))
-    found = {}
+    (context / "Dockerfile").write_text(_REPRODUCIBLE)
+    with Context.from_directory(context) as opened:
+        epoch = BuildOptions(build_args={"SOURCE_DATE_EPOCH": "1700000000"})
+        reproducible = (await builder.build(opened, epoch, lambda _: None)).id
+    found: dict[str, object] = {"reproducible": reproducible}
     with images.layers.mounted(built[0].chain_id) as root:
         for name in ("uid", "w/copied", "file", "s", "mounted"):
             with open(os.open(name, os.O_RDONLY, dir_fd=root)) as file:

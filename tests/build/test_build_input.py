@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from containerlab.build import BuildOptions, Context
 from containerlab.errors import BuildFailed, ContainerlabError, DockerfileError, NotFound
-from tests.build.conftest import Site
+from tests.build.conftest import Site, run
 
 pytestmark = pytest.mark.root
 
@@ -74,6 +75,24 @@ def test_an_error_about_such_a_name_can_be_sent(site: Site) -> None:
     built = site.build("FROM base\nCOPY f* /x/\n")
     assert built.error is not None
     json.dumps(built.messages, ensure_ascii=False).encode("utf-8")
+
+
+@pytest.mark.parametrize("name", [".dockerfile.c1894cb4df6f1218e753", ".containerlab.Dockerfile"])
+def test_a_dockerfile_that_was_sent_along_has_no_made_up_name(site: Site, name: str) -> None:
+    site.write(**{name.replace(".", "_dot_"): "FROM base\nCOPY f /f\n"})
+
+    async def build() -> None:
+        builder, client = await site.connected()
+        try:
+            with Context.from_directory(site.context) as context:
+                await builder.build(context, BuildOptions(dockerfile=name), lambda _: None)
+        finally:
+            client.close()
+
+    with pytest.raises(DockerfileError) as caught:
+        run(build())
+    error = caught.value
+    assert str(error).startswith("Dockerfile:2:1: COPY failed: file not found")
 
 
 def test_the_dockerfile_may_be_left_out_of_the_context(site: Site) -> None:

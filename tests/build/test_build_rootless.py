@@ -1,4 +1,4 @@
-"""The same build one namespace deeper: an unprivileged user, with one id alone."""
+"""The same build one namespace deeper: an unprivileged user, with one id alone or with subordinate ones."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ def folder() -> Iterator[Path]:
         shutil.rmtree(made, ignore_errors=True)
 
 
-def test_an_unprivileged_user_builds_the_same_way(folder: Path) -> None:
+def build(folder: Path, uid: int) -> dict[str, Any]:
     source = Path(containerlab.__file__).parent.parent
     done = subprocess.run(
         [sys.executable, str(_PROGRAM), str(folder)],
@@ -40,10 +41,16 @@ def test_an_unprivileged_user_builds_the_same_way(folder: Path) -> None:
         text=True,
         timeout=60,
         check=False,
-        **({"user": _UID, "group": _UID, "extra_groups": []} if os.geteuid() == 0 else {}),
+        **({"user": uid, "group": uid, "extra_groups": []} if os.geteuid() == 0 else {}),
     )
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_an_unprivileged_user_builds_the_same_way(folder: Path) -> None:
+    found = build(folder, _UID)
+    del found["reproducible"]
     own = found.pop("uid_map")
     assert own[0] == "0"
     assert found == {
@@ -57,3 +64,14 @@ def test_an_unprivileged_user_builds_the_same_way(folder: Path) -> None:
         "mode": 0o644,
         "same": True,
     }
+
+
+@pytest.mark.root
+def test_root_and_an_unprivileged_user_make_the_same_image_of_the_same_sources(folder: Path) -> None:
+    """Their stores have nothing in common; only what one id alone can't have (other owners, groups) would differ."""
+    (folder / "rootless").mkdir()
+    os.chown(folder / "rootless", _UID, _UID)
+    (folder / "root").mkdir()
+    made = [build(folder / "rootless", _UID), build(folder / "root", 0)]
+    assert made[0]["uid_map"] != made[1]["uid_map"]
+    assert made[0]["reproducible"] == made[1]["reproducible"]
