@@ -16,7 +16,8 @@ from containerlab.lab.words import Words, say
 
 __all__ = ["draw_copies"]
 
-_COLUMNS = 6  # files in the picture; the table has them all
+_COLUMNS = 6  # files in the picture at most; the table has them all
+_ROOM_FOR = 4  # and at least
 _ROWS = 6  # image layers in the picture
 _NAMES, _CELL, _STEP = 2.9, 1.35, 0.92  # inches
 _WHAT = {
@@ -42,16 +43,17 @@ def draw_copies(name: str, layers: Sequence[Layer], touches: Sequence[Touch], *,
         touches = [replace(touch, kind="changed") if touch.kind == "copied" else touch for touch in touches]
     shown = list(touches)[-_COLUMNS:]
     rows = _chosen(layers, shown)
-    figure = canvas(_NAMES + _CELL * _COLUMNS + 0.2, _STEP * (len(rows) + 1) + 0.25)
+    width = _NAMES + _CELL * max(_ROOM_FOR, len(shown))
+    figure = canvas(width + 0.2, _STEP * (len(rows) + 1) + 0.25)
     axes = bare_axes(figure, (0.0, 0.0, 1.0, 1.0))
     places = {number: index for index, number in enumerate(rows)}
-    tips = _ground(axes, layers, rows)
+    tips = _ground(axes, layers, rows, width)
     for column, touch in enumerate(shown):
         tips |= _file(axes, column, touch, places.get(touch.layer or 0), len(rows))
     if not shown:
-        label(axes, _NAMES + _CELL * _COLUMNS / 2, _STEP * (len(rows) + 0.46), say("nothing was written yet"),
+        label(axes, (_NAMES + width) / 2, _STEP * (len(rows) + 0.46), say("nothing was written yet"),
               size=11, tone="soft")  # fmt: skip
-    axes.set_xlim(0, _NAMES + _CELL * _COLUMNS + 0.2)
+    axes.set_xlim(0, width + 0.2)
     axes.set_ylim(-0.1, _STEP * (len(rows) + 1) + 0.15)
     return Figure(
         title=say("What {name} writes over its image", name=name),
@@ -74,21 +76,21 @@ def _chosen(layers: Sequence[Layer], shown: Sequence[Touch]) -> list[int]:
     return sorted({1, len(layers), *gave})
 
 
-def _ground(axes: Axes, layers: Sequence[Layer], rows: Sequence[int]) -> dict[str, str]:
+def _ground(axes: Axes, layers: Sequence[Layer], rows: Sequence[int], width: float) -> dict[str, str]:
     """The layers themselves, their names on the left."""
     tips = {}
     for index, number in enumerate(rows):
         layer = layers[number - 1]
         words = layer.created_by or say("base")
-        _level(axes, index, f"{number}  {cut(words, _NAMES - 0.7, 10)}", megabytes(layer.size), "blue", number)
+        _level(axes, index, width, f"{number}  {cut(words, _NAMES - 0.7, 10)}", megabytes(layer.size), "blue", number)
         tips[f"level-{number}"] = f"{words}: {megabytes(layer.size)}"
-    _level(axes, len(rows), say("writable layer"), say("this container's alone"), "orange", 0)
+    _level(axes, len(rows), width, say("writable layer"), say("this container's alone"), "orange", 0)
     return tips
 
 
-def _level(axes: Axes, index: int, words: str, about: str, hue: str, number: int) -> None:
+def _level(axes: Axes, index: int, width: float, words: str, about: str, hue: str, number: int) -> None:
     bottom = _STEP * index
-    box(axes, 0.1, bottom, _NAMES + _CELL * _COLUMNS, _STEP - 0.14, hue, gid=f"level-{number}")
+    box(axes, 0.1, bottom, width, _STEP - 0.14, hue, gid=f"level-{number}")
     label(axes, 0.28, bottom + 0.5, words, size=10.5, ha="left", weight="bold")
     label(axes, 0.28, bottom + 0.22, about, size=9, ha="left", tone="soft")
 

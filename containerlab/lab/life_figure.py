@@ -27,8 +27,8 @@ _HUES = {"created": "blue", "running": "green", "paused": "purple", "exited": "g
 _ARROWS = (
     ("created", "running", "start", (2.07, 2.4), (3.33, 2.4), 0.0, (2.7, 2.62)),
     ("running", "paused", "pause", (4.2, 3.02), (4.2, 3.88), -0.25, (3.55, 3.5)),
-    ("paused", "running", "unpause", (4.6, 3.88), (4.6, 3.02), -0.25, (5.4, 3.5)),
-    ("running", "exited", Words("its process ends"), (5.47, 2.52), (6.73, 2.52), -0.2, (6.1, 3.08)),
+    ("paused", "running", "unpause", (4.6, 3.88), (4.6, 3.02), -0.25, (5.4, 3.56)),
+    ("running", "exited", Words("its process ends"), (5.47, 2.52), (6.73, 2.52), -0.2, (6.1, 3.2)),
     ("exited", "running", "start", (6.73, 2.2), (5.47, 2.2), -0.2, (6.1, 1.88)),
     ("exited", "removed", "rm", (8.87, 2.4), (9.53, 2.4), 0.0, (9.2, 2.62)),
     ("created", "removed", "rm", (1.0, 1.78), (10.6, 1.78), 0.2, (5.8, 1.0)),

@@ -28,6 +28,7 @@ _PROLOGUE = re.compile(r"(?s)^.*?(?=<svg\b)")
 _METADATA = re.compile(r"(?s)<metadata>.*?</metadata>\s*")
 # Packed harder a picture gets a tenth smaller, and takes three times as long.
 _PNG = {"compress_level": 2}
+_LARGEST = 1.15  # times the size that it was drawn for
 _TALLEST = 2400  # dots; what is taller than a screen is read as SVG
 _SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "containerlab"}
 _SETTINGS_LOCK = threading.Lock()  # matplotlib has one set for all threads, and a live picture is drawn in its own
@@ -56,13 +57,16 @@ def inline(svg: str, title: str, description: str) -> str:
         svg = svg.replace(ink.sentinel, ink.variable)
     prefix = f"cl{uuid.uuid4().hex[:8]}-"
     svg = _ID.sub(rf"\g<1>{prefix}\g<2>", svg)
+    width = re.search(r'<svg\b[^>]*? width="([0-9.]+)pt"', svg)
     svg = re.sub(r'(<svg\b[^>]*?) width="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(<svg\b[^>]*?) height="[^"]*"', r"\1", svg, count=1)
     words = (
         f'<title id="{prefix}title">{html.escape(title)}</title>'
         f'<desc id="{prefix}desc">{html.escape(description)}</desc>'
     )
-    opening = f'<svg role="img" aria-labelledby="{prefix}title {prefix}desc" '
+    # A small picture isn't blown up to the width of the page: its letters would shout beside those of the others.
+    widest = f' style="max-width:{float(width[1]) * _LARGEST:.0f}pt"' if width else ""
+    opening = f'<svg role="img" aria-labelledby="{prefix}title {prefix}desc"{widest} '
     svg = svg.replace("<svg ", opening, 1)
     head, body = svg.split(">", 1)
     return f"{head}>{words}{body}".strip()

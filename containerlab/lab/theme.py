@@ -76,7 +76,7 @@ def css(scope: str) -> str:
         f"{on} svg{{width:100%;height:auto;background:var(--cl-paper);border-radius:6px}}"
         f"{on} figcaption{{font-size:.95em;padding:.3em 0}}"
         f"{on} summary{{cursor:pointer;color:var(--cl-soft)}}"
-        f"{on} .cl-table{{border-collapse:collapse;margin:.4em 0}}"
+        f"{on} .cl-table{{border-collapse:collapse;margin:.4em 0;color:inherit}}"
         # JupyterLab's own rule for cells is as strong as two classes and one element.
         f"{on} .cl-table th,{on} .cl-table td{{text-align:left;vertical-align:top;padding:.2em .8em;"
         "border-bottom:1px solid var(--cl-line)}"

@@ -10,6 +10,7 @@ from typing import Any
 
 import docker.errors
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from containerlab.errors import HostLacks
 from containerlab.lab.draw import canvas, ink, label, megabytes, plot_axes
@@ -182,5 +183,7 @@ def _curve(
               ha="right", va="bottom", transform=axes.get_yaxis_transform())  # fmt: skip
         top = max(top, limit)
     axes.set_ylim(0, top * 1.25)
+    if all(value == int(value) for value in values):
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
     label(axes, -0.14, 0.5, title, size=11.5, weight="bold", transform=axes.transAxes)
     label(axes, -0.14, 0.27, unit, size=10, tone="soft", transform=axes.transAxes)

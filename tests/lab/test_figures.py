@@ -10,16 +10,30 @@ import pytest
 from rich.cells import cell_len as cells
 
 from containerlab.lab import diagrams, draw, plots, svg, words
+from containerlab.lab.copies import Touch
+from containerlab.lab.copies_figure import draw_copies
 from containerlab.lab.figure import Figure
+from containerlab.lab.life import Turn
+from containerlab.lab.life_figure import draw_life
 from containerlab.lab.measure import Memory, Missing, Sample
 from containerlab.lab.reach import gather
 from containerlab.lab.reach_figure import draw_reach
+from containerlab.lab.sharing import Layer
 from containerlab.lab.stages import draw_stages
 from containerlab.lab.theme import INKS
 from containerlab.lab.timeline import draw_timeline
+from containerlab.lab.usage import Limits, draw_usage
+from containerlab.lab.usage import Sample as Usage
 from tests.lab.networks_scripted import NETWORKS, TEA
 from tests.lab.scripted import CLIENT
 
+LAYERS = (Layer("sha256:a", 2_000_000, "ADD rootfs /"), Layer("sha256:b", 5, "RUN echo milk > /shopping"))
+TOUCHES = [
+    Touch("/shopping", "copied", 2, 5, 0.5),
+    Touch("/etc/passwd", "removed", 1, 40, 0.5),
+    Touch("/memo", "new", None, None, 1.0),
+]
+SAMPLES = [Usage(0.1 * number, 4_000_000 + number, 0.05 * number, 3) for number in range(20)]
 STAMPS = [("request", 0.0), ("clone", 800.0), ("overlay", 1300.0), ("pivot_root", 1350.0), ("exec", 1900.0)]
 STAGES = [
     {
@@ -45,6 +59,9 @@ def figures() -> dict[str, Figure]:
         "layers": diagrams.layer_sharing(CLIENT, "one", "two"),
         "stacks": diagrams.stacks(),
         "timeline": draw_timeline("web", STAMPS),
+        "copies": draw_copies("web", LAYERS, TOUCHES),
+        "usage": draw_usage("web", SAMPLES, Limits(memory=8_000_000, cpus=0.5, pids=7)),
+        "life": draw_life("web", [Turn("create", "created"), Turn("start", "running"), Turn("die", "exited")]),
         "networks": draw_reach(gather(NETWORKS, TEA)),
         "stages": draw_stages(STAGES, "3 stages: 1 built, 1 cached, 1 left out (test)."),
         "startup": plots.startup_plot(STARTUP, "tcg"),
@@ -227,3 +244,10 @@ def test_where_the_style_sheet_is_stripped_the_words_of_the_drawing_are_hidden_a
     words = re.search(r'(?s)<div class="cl-drawing" style="display:none">(.*?)</div>', untrusted)
     assert words and figure.title in words[1]
     assert '<img class="cl-fallback" alt="' in untrusted and "<figcaption>" in untrusted
+
+
+@each_figure
+def test_a_small_picture_is_not_blown_up_to_the_width_of_a_page(figure: Figure) -> None:
+    widest = re.search(r'<svg role="img"[^>]*? style="max-width:([0-9]+)pt"', drawing(figure))
+    assert widest
+    assert figure.canvas.get_figwidth() * 72 < int(widest[1]) < figure.canvas.get_figwidth() * 90
