@@ -8,7 +8,7 @@ APART := $(VENV)/apart/.set-up
 LAB_LINK := $(VENV)/etc/jupyter/jupyter_server_config.d/containerlab.json
 WORKERS ?= 2
 
-.PHONY: demo site test test-all test-clients test-clients-docker lab bench lint setup setup-test trust clean
+.PHONY: demo site test test-all test-clients test-clients-docker lab bench gallery lint setup setup-test trust clean
 
 setup: $(STAMP) $(LAB_LINK)
 setup-test: $(TEST_STAMP) $(APART) $(LAB_LINK)
@@ -63,6 +63,10 @@ lint: setup-test
 
 bench: setup-test
 	$(BIN)/python -m bench
+
+# Every picture of every lesson as Chromium shows it, light and dark, from the outputs that the notebooks hold.
+gallery: setup-test
+	$(BIN)/python -m tests.browser.gallery docs/gallery
 
 trust: setup
 	$(BIN)/jupyter trust notebooks/*.ipynb notebooks/ko/*.ipynb

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["check_command", "lang_command", "lesson_command", "progress_command", "reset_command"]
 
+import contextlib
 from typing import Any
 
 import click
@@ -153,6 +154,12 @@ def lang_command(context: Context, code: str | None) -> Result:
             hint=f"CONTAINERLAB_LANG={code} chooses the language there.",
         )
     lines = [words.speak(code) if code else words.LANGUAGES[words.language()]]
+    if code:
+        from containerlab.lab.progress import Progress
+
+        # The panel then speaks it too; where the home folder takes nothing, the notebook does all the same.
+        with contextlib.suppress(OSError):
+            Progress().speak(code)
     if code == "ko":
         from containerlab.lab.draw import hangul_fonts
 

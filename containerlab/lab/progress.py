@@ -15,6 +15,8 @@ from typing import Any
 
 import platformdirs
 
+from containerlab.lab.words import LANGUAGES
+
 __all__ = ["Entry", "Progress", "progress_file"]
 
 _LIMIT_BYTES = 1024 * 1024
@@ -65,6 +67,18 @@ class Progress:
                 known[lesson] = {"ticked": True}
             else:
                 known.pop(lesson, None)
+
+    def language(self) -> str | None:
+        """What ``speak`` was told last."""
+        known = self._read().get("language")
+        code = known.get("code") if isinstance(known, dict) else None
+        return code if code in LANGUAGES else None
+
+    def speak(self, code: str) -> None:
+        """Keep the learner's language, for the panel, which no kernel tells."""
+        if self.language() != code:
+            with self._held() as known:
+                known["language"] = {"code": code}
 
     def note(self, id: str, right: int, total: int, missing: str | None) -> int:
         """Note a check; gives how often in a row ``missing`` has been missing, this time included."""

@@ -11,11 +11,12 @@ from __future__ import annotations
 import functools
 import json
 import os
+from collections.abc import Iterable
 from importlib import resources
 
 from containerlab.errors import UsageError
 
-__all__ = ["LANGUAGES", "Words", "language", "say", "speak"]
+__all__ = ["LANGUAGES", "Words", "language", "say", "speak", "translations"]
 
 LANGUAGES = {"en": "English", "ko": "한국어"}
 
@@ -49,6 +50,12 @@ def say(text: str, /, **values: object) -> str:
     """``text`` in the language in use, each ``{name}`` replaced by its value."""
     spoken = _catalogue(language()).get(text, text)
     return spoken.format(**values) if values else spoken
+
+
+def translations(code: str, texts: Iterable[str]) -> dict[str, str]:
+    """Those of ``texts`` that have a translation in the language ``code``, with it."""
+    known = _catalogue(code)
+    return {str(text): known[text] for text in texts if text in known}
 
 
 @functools.cache

@@ -2,7 +2,8 @@
 
 A message is a JSON object with some of these keys, each whole and each sent again once it changed:
 
-    {"engine": {"running": bool, "reason": text, "can_start": bool}, "containers": […], "images": […], "lessons": […]}
+    {"engine": {"running": bool, "reason": text, "can_start": bool}, "containers": […], "images": […], "lessons": […],
+     "language": code, "words": {English: its translation}}
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from containerlab.lab.progress import progress_file
 from containerlab.labserver import engine
 from containerlab.labserver.lessons import Lessons
 from containerlab.labserver.waiting import differs, stamp
+from containerlab.labserver.words import spoken
 
 __all__ = ["Feed"]
 
@@ -74,7 +76,7 @@ class Feed:
         while True:
             file = progress_file()
             before = stamp(file)
-            self._tell({"lessons": await asyncio.to_thread(self._lessons.rows)})
+            self._tell({"lessons": await asyncio.to_thread(self._lessons.rows), **await asyncio.to_thread(spoken)})
             await differs(file, before)
 
     async def _watch_engine(self) -> None:

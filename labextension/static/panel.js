@@ -14,19 +14,18 @@ export function panelClass(modules) {
       super();
       this.id = 'containerlab-panel';
       this.title.icon = icon(modules.ui);
-      this.title.caption = 'Containers, images and lessons';
       this.addClass('containerlab-panel');
       this.node.setAttribute('role', 'region');
-      this.node.setAttribute('aria-label', this.title.caption);
       this._open = open;
       this._state = element('div', { className: 'containerlab-state', role: 'status' });
       this._lists = {
-        containers: section(this.node, 'Containers'),
-        images: section(this.node, 'Images'),
-        lessons: section(this.node, 'Lessons')
+        containers: section(this.node),
+        images: section(this.node),
+        lessons: section(this.node)
       };
       this.node.prepend(this._state);
       this._known = { proxy: false };
+      this.name();
       this._feed = new Feed(modules, message => this.told(message));
     }
 
@@ -43,8 +42,29 @@ export function panelClass(modules) {
       this._feed.close();
     }
 
+    // `text` in the learner's language, each {name} replaced by its value.
+    say(text, values = {}) {
+      return (this._known.words?.[text] ?? text).replace(/{(\w+)}/g, (_, name) => values[name]);
+    }
+
+    // The words that stand there whatever is told.
+    name() {
+      this.title.caption = this.say('Containers, images and lessons');
+      this.node.setAttribute('aria-label', this.title.caption);
+      this.node.lang = this._known.language ?? 'en';
+      const titles = { containers: this.say('Containers'), images: this.say('Images'), lessons: this.say('Lessons') };
+      for (const [name, { heading, list }] of Object.entries(this._lists)) {
+        heading.textContent = titles[name];
+        list.ariaLabel = titles[name];
+      }
+    }
+
     told(message) {
       Object.assign(this._known, message);
+      if ('words' in message) {
+        this.name();
+        message = this._known; // all is said anew
+      }
       if ('engine' in message || 'lost' in message) {
         this._state.replaceChildren(...this.stateParts());
         this.node.classList.toggle('containerlab-off', !this._known.engine?.running || Boolean(this._known.lost));
@@ -68,32 +88,35 @@ export function panelClass(modules) {
 
     emptyWords(name) {
       if (name === 'lessons') {
-        return 'No lesson lies in this folder or in its notebooks folder.';
+        return this.say('No lesson lies in this folder or in its notebooks folder.');
       }
-      return this._known.engine?.running ? `There are no ${name}.` : 'Not known while the engine doesn’t run.';
+      if (!this._known.engine?.running) {
+        return this.say('Not known while the engine doesn’t run.');
+      }
+      return name === 'images' ? this.say('There are no images.') : this.say('There are no containers.');
     }
 
     stateParts() {
       const { engine, lost } = this._known;
       if (lost) {
-        return [element('span', { textContent: 'The Jupyter server doesn’t answer. The panel goes on trying.' })];
+        return [element('span', { textContent: this.say('The Jupyter server doesn’t answer. The panel goes on trying.') })];
       }
       if (!engine) {
-        return [element('span', { textContent: 'Asking the engine …' })];
+        return [element('span', { textContent: this.say('Asking the engine …') })];
       }
       if (engine.running) {
-        return [element('span', { className: 'containerlab-mark containerlab-running' }), element('span', { textContent: 'The engine runs' })];
+        return [element('span', { className: 'containerlab-mark containerlab-running' }), element('span', { textContent: this.say('The engine runs') })];
       }
       const words = engine.can_start
-        ? 'The engine doesn’t run. It starts by itself with your first command.'
+        ? this.say('The engine doesn’t run. It starts by itself with your first command.')
         : engine.reason;
       const act = button({
         key: 'engine',
-        label: engine.can_start ? 'Start the engine' : 'Try again',
+        label: engine.can_start ? this.say('Start the engine') : this.say('Try again'),
         className: 'jp-mod-styled jp-mod-accept',
         onclick: () => this.order('engine', 'POST')
       });
-      act.textContent = engine.can_start ? 'Start' : 'Try again';
+      act.textContent = engine.can_start ? this.say('Start') : this.say('Try again');
       return [element('span', { textContent: words, title: engine.reason }), act];
     }
 
@@ -102,14 +125,14 @@ export function panelClass(modules) {
       const path = `containers/${container.id}`;
       const actions = [
         running
-          ? this.action(container, 'stop', 'Stop', modules.ui.stopIcon, () => this.order(`${path}/stop`, 'POST'))
-          : this.action(container, 'start', 'Start', modules.ui.runIcon, () => this.order(`${path}/start`, 'POST')),
-        this.action(container, 'remove', 'Remove', modules.ui.deleteIcon, () => this.remove(container, running))
+          ? this.action(container, 'stop', this.say('Stop {name}', container), modules.ui.stopIcon, () => this.order(`${path}/stop`, 'POST'))
+          : this.action(container, 'start', this.say('Start {name}', container), modules.ui.runIcon, () => this.order(`${path}/start`, 'POST')),
+        this.action(container, 'remove', this.say('Remove {name}', container), modules.ui.deleteIcon, () => this.remove(container, running))
       ];
       return element('li', { className: 'containerlab-row' }, [
         element('span', { className: `containerlab-mark containerlab-${container.state}` }),
         element('span', { className: 'containerlab-name', textContent: container.name, title: container.name }),
-        element('span', { className: 'containerlab-soft', textContent: stateWords(container) }),
+        element('span', { className: 'containerlab-soft', textContent: this.stateWords(container) }),
         element('span', { className: 'containerlab-actions' }, actions),
         element('span', { className: 'containerlab-second' }, [
           element('span', { textContent: container.image, title: container.image }),
@@ -118,8 +141,16 @@ export function panelClass(modules) {
       ]);
     }
 
-    action(container, verb, word, symbol, onclick) {
-      return button({ key: `${verb} ${container.id}`, label: `${word} ${container.name}`, symbol, onclick });
+    // Docker's words for states are in the catalogue too.
+    stateWords({ state, health, exit_code: code }) {
+      if (state === 'exited' && code !== null) {
+        return this.say('exited ({code})', { code });
+      }
+      return health ? `${this.say(state)}, ${this.say(health)}` : this.say(state);
+    }
+
+    action(container, verb, label, symbol, onclick) {
+      return button({ key: `${verb} ${container.id}`, label, symbol, onclick });
     }
 
     // A published port is reached through the Jupyter server where it can; directly where the browser is on the host.
@@ -132,7 +163,7 @@ export function panelClass(modules) {
       if (protocol !== 'tcp' || !target) {
         return element('span', { textContent: protocol === 'tcp' ? words : `${words}/${protocol}` });
       }
-      return link({ key: `port ${container.id} ${port}`, label: `Port ${inside} of ${container.name}, published as ${port}`, words, target });
+      return link({ key: `port ${container.id} ${port}`, label: this.say('Port {inside} of {name}, published as {port}', { inside, name: container.name, port }), words, target });
     }
 
     imageRow(image) {
@@ -145,18 +176,18 @@ export function panelClass(modules) {
     }
 
     lessonRow(lesson, previous) {
-      const tick = element('input', { type: 'checkbox', checked: lesson.done, ariaLabel: `Lesson ${lesson.number} is done` });
+      const tick = element('input', { type: 'checkbox', checked: lesson.done, ariaLabel: this.say('Lesson {number} is done', lesson) });
       tick.dataset.key = `tick ${lesson.path}`;
       tick.onchange = () => this.order(`lessons/${lesson.number}`, 'PUT', { done: tick.checked });
       const open = button({
         key: `open ${lesson.path}`,
-        label: `Open lesson ${lesson.number}, ${lesson.title}`,
+        label: this.say('Open lesson {number}, {title}', lesson),
         className: 'containerlab-link',
         onclick: () => this._open(lesson.path)
       });
       open.textContent = `${Number(lesson.number)} · ${lesson.title}`;
       open.lang = lesson.language || 'en';
-      const exercises = lesson.exercises ? `${lesson.solved} of ${lesson.exercises} exercises` : '';
+      const exercises = lesson.exercises ? this.say('{solved} of {all} exercises', { solved: lesson.solved, all: lesson.exercises }) : '';
       const row = element('li', { className: 'containerlab-row' }, [
         tick,
         element('span', { className: 'containerlab-lesson' }, [
@@ -170,9 +201,11 @@ export function panelClass(modules) {
     async remove(container, running) {
       const { showDialog, Dialog } = modules.apputils;
       const { button: chosen } = await showDialog({
-        title: `Remove ${container.name}?`,
-        body: running ? 'It runs: it will be killed. What it wrote to its own layer is lost.' : 'What it wrote to its own layer is lost.',
-        buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: 'Remove' })]
+        title: this.say('Remove {name}?', container),
+        body: running
+          ? this.say('It runs: it will be killed. What it wrote to its own layer is lost.')
+          : this.say('What it wrote to its own layer is lost.'),
+        buttons: [Dialog.cancelButton({ label: this.say('Cancel') }), Dialog.warnButton({ label: this.say('Remove') })]
       });
       if (chosen.accept) {
         await this.order(`containers/${container.id}/remove`, 'POST');
@@ -185,7 +218,7 @@ export function panelClass(modules) {
       try {
         await this._feed.order(path, method, body);
       } catch (error) {
-        await modules.apputils.showErrorMessage('That did not work', error.message);
+        await modules.apputils.showErrorMessage(this.say('That did not work'), error.message);
         this.fill('lessons', this._known.lessons ?? [], this.lessonRow);
       } finally {
         this.node.removeAttribute('aria-busy');
@@ -201,20 +234,13 @@ function beginsLanguage(row, language) {
   return row;
 }
 
-function section(parent, title) {
+function section(parent) {
   const count = element('span', { className: 'containerlab-count' });
-  const list = element('ul', { ariaLabel: title });
+  const list = element('ul');
   const empty = element('p', { className: 'containerlab-soft' });
-  const heading = element('h2', { textContent: title });
+  const heading = element('h2');
   parent.append(element('details', { open: true }, [element('summary', {}, [heading, count]), list, empty]));
-  return { list, count, empty };
-}
-
-function stateWords({ state, health, exit_code: code }) {
-  if (state === 'exited' && code !== null) {
-    return `exited (${code})`;
-  }
-  return health ? `${state}, ${health}` : state;
+  return { heading, list, count, empty };
 }
 
 // As docker images writes them: powers of 1000, three digits.

@@ -1,4 +1,4 @@
-"""``python -m tests.browser.gallery docs/gallery``: every picture of every lesson as a browser shows it, in both themes.
+"""``python -m tests.browser.gallery docs/gallery``: every lesson's pictures as a browser shows them, in both themes.
 
 The pictures are those that the notebooks hold: ``tests.notebooks.regenerate`` makes them anew. One page a lesson and
 theme is enough, with the marks by which a picture knows JupyterLab's theme; no server is needed.
@@ -55,9 +55,8 @@ def take(browser: Browser, found: list[Picture], theme: str, folder: Path) -> No
     page = browser.new_page(viewport={"width": _WIDTH, "height": 900})
     is_light = "true" if theme == "light" else "false"
     for picture in found:
-        page.set_content(
-            f'<!doctype html><body data-jp-theme-light="{is_light}" style="margin:0;background:{_PAPERS[theme]}">{picture.html}</body>'
-        )
+        body = f'<body data-jp-theme-light="{is_light}" style="margin:0;background:{_PAPERS[theme]}">'
+        page.set_content(f"<!doctype html>{body}{picture.html}")
         drawing = page.locator(".cl-drawing")  # a comparison is a table alone
         shot = (drawing if drawing.count() else page.locator("figure")).screenshot()
         image = Image.open(io.BytesIO(shot)).convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)

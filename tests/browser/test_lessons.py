@@ -12,7 +12,12 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.browser.lab import Lab, barriers, dark
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-LESSONS = [pytest.param("02-container-vs-vm", marks=pytest.mark.slow), "05-images-and-layers", "09-volumes"]
+LESSONS = [
+    pytest.param("02-container-vs-vm", marks=pytest.mark.slow),
+    "05-images-and-layers",
+    "09-volumes",
+    "10-compose",
+]
 PICTURE = "figure.cl-figure:has(.cl-drawing)"
 UNTRUSTED_PICTURE = ".jp-OutputArea figure:has(img)"  # of the classes and the drawing nothing is left
 
@@ -89,7 +94,7 @@ def test_an_untrusted_lesson_shows_each_picture_as_an_image_with_its_sentence_an
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["02-container-vs-vm", "05-images-and-layers"])
+@pytest.mark.parametrize("name", ["02-container-vs-vm", "05-images-and-layers", "10-compose"])
 def test_a_lesson_runs_from_top_to_bottom_and_draws_its_pictures_anew(lab: Lab, browser: Browser, name: str) -> None:
     path, count = prepared(lab, name, trusted=False)
     cells = json.loads((lab.folder / path).read_bytes())["cells"]

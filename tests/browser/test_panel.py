@@ -54,8 +54,11 @@ def test_without_an_engine_it_says_so_starts_none_and_offers_to(lab: Lab, panel:
     expect(panel).to_contain_text("There are no containers.")
 
 
-def test_a_container_appears_with_its_image_state_and_port(lab: Lab, panel: Locator) -> None:
-    containerlab(lab, "run", "-d", "--init", "-p", "80", "--name", "web", "lab/busybox", "sleep", "1000")
+def test_a_container_appears_with_its_image_state_and_a_port_that_leads_into_it(
+    lab: Lab, page: Page, panel: Locator
+) -> None:
+    serve = "echo tea is ready > /index.html; exec httpd -f -p 80 -h /"
+    containerlab(lab, "run", "-d", "--init", "-p", "80", "--name", "web", "lab/busybox", "sh", "-c", serve)
     expect(row(panel, "web")).to_contain_text("running")
     expect(row(panel, "web")).to_contain_text("lab/busybox")
     published = containerlab(lab, "port", "web", "80").rpartition(":")[2]
@@ -64,6 +67,12 @@ def test_a_container_appears_with_its_image_state_and_port(lab: Lab, panel: Loca
     proxied = importlib.util.find_spec("jupyter_server_proxy") is not None
     target = f"{lab.url}/proxy/{published}/" if proxied else f"http://127.0.0.1:{published}/"
     assert link.evaluate("link => link.href") == target
+    if proxied:
+        # A new page of the same login: what the container serves comes through the Jupyter server.
+        with page.expect_popup() as opened:
+            link.click()
+        expect(opened.value.get_by_text("tea is ready")).to_be_visible()
+        opened.value.close()
     expect(row(panel, "lab/busybox:latest")).to_contain_text("MB")
 
 
@@ -106,6 +115,23 @@ def test_a_lesson_is_opened_and_ticked_off(lab: Lab, page: Page, panel: Locator)
     expect(lesson.get_by_role("checkbox")).to_be_checked()
     lesson.get_by_role("button").click()
     expect(page.locator(".jp-NotebookPanel h1")).to_contain_text("5 · Images")
+
+
+def test_it_speaks_the_language_that_the_learner_chose(lab: Lab, panel: Locator) -> None:
+    def speak(code: str) -> None:
+        program = f"from containerlab.lab.progress import Progress; Progress().speak({code!r})"
+        subprocess.run([sys.executable, "-c", program], env=lab.environment, check=True)
+
+    speak("ko")
+    spoken = panel.page.get_by_role("region", name="컨테이너, 이미지, 수업")
+    expect(spoken.get_by_role("heading", name="컨테이너")).to_be_visible()
+    expect(spoken.get_by_role("status")).to_have_text("엔진 실행 중")
+    expect(row(spoken, "harmless")).to_contain_text("생성됨")
+    expect(spoken.get_by_role("button", name="harmless 시작")).to_be_visible()
+    assert spoken.get_attribute("lang") == "ko"
+    speak("en")
+    expect(panel.get_by_role("heading", name="Containers")).to_be_visible()
+    expect(row(panel, "harmless")).to_contain_text("created")
 
 
 def test_it_has_no_barriers_in_either_theme(page: Page, panel: Locator) -> None:
