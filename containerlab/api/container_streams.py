@@ -10,7 +10,7 @@ from aiohttp import web
 
 from containerlab.api.keys import Routes, engine_of
 from containerlab.api.lifetime import ends_with_client
-from containerlab.api.requests import flag, optional_integer, refuse, seconds, text
+from containerlab.api.requests import flag, optional_integer, seconds, text
 from containerlab.api.streams import Hijacked, begin, content_type, frame, hijack, json_answer, report_in_stream
 from containerlab.engine.detaching import check_detach_keys
 from containerlab.errors import InvalidParameter, NotFound
@@ -56,7 +56,6 @@ async def _wait(request: web.Request) -> web.StreamResponse:
 
 @ends_with_client
 async def _logs(request: web.Request) -> web.StreamResponse:
-    refuse(request, "details", "no log driver here keeps extra attributes")
     stdout, stderr = flag(request, "stdout"), flag(request, "stderr")
     if not stdout and not stderr:
         raise InvalidParameter("Bad parameters: you must choose at least one stream")
@@ -71,6 +70,7 @@ async def _logs(request: web.Request) -> web.StreamResponse:
         tail=_tail(request),
         follow=flag(request, "follow"),
         timestamps=flag(request, "timestamps"),
+        details=flag(request, "details"),
     )
     response = await begin(request, content_type(request, tty=tty))
     async for stream, payload in chunks:

@@ -107,7 +107,10 @@ class Containers:
     async def rename(self, ref: str, name: str) -> None:
         """Raises Conflict when the name is taken, InvalidParameter when it isn't a name."""
         container = self._get(ref)
-        new = names.validate(name)
+        try:
+            new = names.validate(name)
+        except InvalidParameter as error:
+            raise InvalidParameter(f"Error when allocating new name: {error}") from None
         async with container.lock:
             old = container.name
             if new == old:
@@ -208,7 +211,10 @@ class Containers:
 
     async def top(self, ref: str, ps_args: str = "-ef") -> dict[str, Any]:
         """Docker's ``{"Titles": [...], "Processes": [[...]]}``."""
-        return await usage.top(self._running(ref), ps_args)
+        container = self._running(ref)
+        told = await usage.top(container, ps_args)
+        self._parts.tell(container, "top")
+        return told
 
     async def stats(self, ref: str, previous: dict[str, Any] | None = None) -> dict[str, Any]:
         """One reading in Docker's JSON; ``previous`` is the one before, and becomes ``precpu_stats``."""
@@ -264,6 +270,7 @@ class Containers:
         tail: int | None = None,
         follow: bool = False,
         timestamps: bool = False,
+        details: bool = False,
     ) -> AsyncIterator[tuple[int, bytes]]:
         """Pairs of stream (1 stdout, 2 stderr) and bytes; times in seconds since 1970, ``tail`` None for all.
 
@@ -272,7 +279,7 @@ class Containers:
         container = self._get(ref)
         if container.record.log_driver == "none":
             raise InvalidParameter("configured logging driver does not support reading")
-        selection = Selection(stdout, stderr, since, until, tail, timestamps)
+        selection = Selection(stdout, stderr, since, until, tail, timestamps, details)
         return follow_log(container, selection, follow=follow and container.state.running)
 
     def tty(self, ref: str) -> bool:

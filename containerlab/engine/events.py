@@ -12,13 +12,27 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from containerlab.engine.matching import label_matches, word_matches
+from containerlab.engine.matching import check_names, label_matches, word_matches
 from containerlab.errors import InvalidReference
 from containerlab.images import Reference
 
 __all__ = ["Events", "Subscription"]
 
 _KEPT = 256
+_KINDS = (
+    "builder",
+    "config",
+    "container",
+    "daemon",
+    "image",
+    "network",
+    "node",
+    "plugin",
+    "secret",
+    "service",
+    "volume",
+)
+_FILTERS = (*_KINDS, "event", "label", "scope", "type")
 _UNREAD = 1024
 
 Event = dict[str, Any]
@@ -116,7 +130,9 @@ class Events:
         """Registered when this returns; the kept events since ``since`` come first; it ends at ``until``.
 
         Times are seconds since 1970. ``until`` alone replays all that is kept up to it, as in Docker.
+        Raises InvalidParameter for a filter that isn't known.
         """
+        check_names(filters or {}, _FILTERS)
         subscription = Subscription(self, until, filters or {})
         if since is not None or until is not None:
             for event in self._kept:

@@ -102,7 +102,8 @@ class Execs:
             )
         except OSError as exc:
             failure = start_failed(exc, config.cmd[0], of_exec=True)
-            self._ended(found, failure.exit_code)
+            # What never began tells no end.
+            self._ended(found, failure.exit_code, tell=False)
             raise failure from exc
         found.pid = started["pid"]
 
@@ -199,10 +200,11 @@ class Execs:
             process["consoleSize"] = {"height": size[0], "width": size[1]}
         return process
 
-    def _ended(self, found: Exec, exit_code: int) -> None:
+    def _ended(self, found: Exec, exit_code: int, *, tell: bool = True) -> None:
         found.exit_code = exit_code
         found.container.execs.discard(found.id)
-        self._tell(found, "exec_die", exitCode=str(exit_code))
+        if tell:
+            self._tell(found, "exec_die", exitCode=str(exit_code))
         asyncio.get_running_loop().call_later(_REMEMBERED_SECONDS, self._execs.pop, found.id, None)
 
     def _get(self, exec_id: str) -> Exec:

@@ -19,6 +19,8 @@ _WRONG_KIND = (
     ": Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is "
     "the expected type"
 )
+# 125 is the command line's own failure, that an exec's code is never mistaken for (moby daemon/exec.go).
+_NOT_INVOKED = 126
 _START = "unable to start container process: "
 
 
@@ -26,6 +28,10 @@ def start_failed(exc: OSError, command: str, *, of_exec: bool = False) -> StartF
     """``exc`` is the supervisor's answer: errno, and where known ``stage`` and the path that refused."""
     stage = getattr(exc, "stage", "") or ""
     detail, code = _reason(exc, stage, command)
+    if of_exec:
+        code = max(code, _NOT_INVOKED)
+        if stage == "user":
+            return StartFailed(exc.strerror or detail, exit_code=code)
     head = _EXEC if of_exec else _TASK
     whole = f"{head}{_START}{detail}: unknown"
     return StartFailed(whole + (_WRONG_KIND if _is_wrong_kind(exc, stage) else ""), exit_code=code)

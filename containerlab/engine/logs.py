@@ -34,7 +34,10 @@ _decoder = msgspec.json.Decoder(_Line)
 
 @dataclass(frozen=True)
 class Selection:
-    """Which lines are wanted; times in seconds since 1970, 0 for no bound, ``tail`` None for all."""
+    """Which lines are wanted; times in seconds since 1970, 0 for no bound, ``tail`` None for all.
+
+    ``details`` puts a driver's extra attributes and a space before each line; there are none here, so the space alone.
+    """
 
     stdout: bool = True
     stderr: bool = True
@@ -42,6 +45,7 @@ class Selection:
     until: float = 0.0
     tail: int | None = None
     timestamps: bool = False
+    details: bool = False
 
     def pick(self, raw: bytes) -> tuple[int, bytes] | None:
         """The stream and text of one raw line, or None; a line cut off by a crash is none."""
@@ -54,7 +58,9 @@ class Selection:
             return None
         if self.since and _seconds(line.time) < self.since:
             return None
-        text = f"{line.time} {line.log}" if self.timestamps else line.log
+        text = f" {line.log}" if self.details else line.log
+        if self.timestamps:
+            text = f"{line.time} {text}"
         return stream, text.encode("utf-8", "surrogatepass")
 
     def is_over(self, raw: bytes) -> bool:

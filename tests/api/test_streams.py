@@ -107,7 +107,15 @@ def test_logs_come_in_frames_unless_there_is_a_terminal(serving):
     assert serving.engine.containers.calls == [
         (
             "logs",
-            {"stdout": True, "stderr": True, "since": 1.5, "until": 0.0, "tail": 5, "timestamps": True},
+            {
+                "stdout": True,
+                "stderr": True,
+                "since": 1.5,
+                "until": 0.0,
+                "tail": 5,
+                "timestamps": True,
+                "details": False,
+            },
         )
     ]
     serving.engine.containers.is_tty = True

@@ -163,8 +163,6 @@ def test_attributes_of_a_log_are_refused_by_name(cli, name):
         answer = cli("create", "--name", name, "--log-opt", f"{option}=x", IMAGE, "true")
         assert answer.code == 1
         assert f"unknown log opt '{option}' for json-file log driver" in answer.err
-    cli.ok("run", "--name", name, *QUIET, IMAGE, "echo", "hello")
-    assert "details" in cli("logs", "--details", name).err
 
 
 def test_a_log_is_followed_over_a_restart_of_the_reader(cli, name):
@@ -226,3 +224,46 @@ def test_top_takes_the_words_of_ps(cli, name):
     assert titles.split() == ["PID", "COMMAND"]
     assert row.split(None, 1)[1] == "sleep 1000"
     assert cli("top", name, "-o", "nosuchcolumn").code == 1
+
+
+# -- what an exec that can't start leaves, and what is told ------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("-w", "/nosuch"), 'chdir to cwd ("/nosuch") set in config.json failed: no such file or directory'),
+        (("-u", "nobody-here"), "unable to find user nobody-here: no matching entries in passwd file"),
+    ],
+)
+def test_an_exec_that_cannot_start_ends_with_126_and_tells_no_end(cli, name, options, said):
+    cli.ok("run", "-d", "--network", "none", "--name", name, IMAGE, "sleep", "1000")
+    answer = cli("exec", *options, name, "pwd")
+    assert answer.code == 126
+    assert said in answer.out
+    cli.ok("top", name)
+    until = f"{time.time() + 0.3:.3f}"
+    told = cli.ok("events", "--since", "1h", "--until", until, "-f", f"container={name}", "--format", "{{.Action}}")
+    actions = [line.partition(":")[0] for line in told.splitlines()]
+    assert actions[-3:] == ["exec_create", "exec_start", "top"]
+
+
+def test_details_of_a_log_that_has_none_are_a_space(cli, name):
+    cli.ok("run", "--network", "none", "--name", name, IMAGE, "sh", "-c", "echo one; echo two")
+    assert cli("logs", "--details", name).out == " one\n two\n"
+    stamped = cli("logs", "--details", "-t", "--tail", "1", name).out
+    assert stamped.endswith("Z  two\n")
+
+
+def test_a_name_that_cannot_be_is_refused_at_a_rename(cli, name):
+    cli.ok("create", "--network", "none", "--name", name, IMAGE, "true")
+    answer = cli("rename", name, "a b")
+    assert answer.code == 1
+    assert "Error when allocating new name: Invalid container name (" in answer.err
+
+
+@pytest.mark.ours("Docker passes over a filter that it doesn't know")
+def test_a_filter_of_events_that_is_not_known_is_refused(cli):
+    answer = cli("events", "--since", "1h", "--until", "0s", "-f", "colour=red")
+    assert answer.code == 1
+    assert "invalid filter 'colour'" in answer.err
