@@ -9,6 +9,7 @@ from containerlab.engine.container import Container
 from containerlab.rung import copies_roots
 from containerlab.runtime.identity import starttime
 from containerlab.runtime.mountinfo import Mounted, mounts_of
+from containerlab.runtime.proot import guest
 
 __all__ = ["mount_table"]
 
@@ -17,18 +18,20 @@ _KERNEL_PLACES = ("/proc", "/sys", "/dev")
 
 
 def mount_table(container: Container) -> dict[str, Any]:
-    """``{"live", "mounts"}``, see docs/interfaces.md: what is mounted now, or would be at a start; for a thread."""
-    mounted = _live(container)
+    """``{"live", "copied", "mounts"}``, see docs/interfaces.md: what is mounted now, or would be at a start. Blocks."""
     own = _asked(container)
+    if copies_roots():
+        return {"live": False, "copied": True, "mounts": _bound(container, own)}
+    mounted = _live(container)
     live = mounted is not None
     entries = [_of_kernel(mount, own) for mount in mounted] if mounted is not None else _planned(container, own)
-    return {"live": live, "mounts": entries}
+    return {"live": live, "copied": False, "mounts": entries}
 
 
 def _live(container: Container) -> list[Mounted] | None:
     """None unless its process runs, in a mount namespace of its own: a machine mounts inside, where nobody looks."""
     state = container.state
-    if not state.running or container.record.backend == "vm" or copies_roots():
+    if not state.running or container.record.backend == "vm":
         return None
     try:
         mounted = mounts_of(state.pid)
@@ -106,3 +109,23 @@ def _planned(container: Container, own: dict[str, dict[str, Any]]) -> list[dict[
             }
         )
     return entries
+
+
+def _bound(container: Container, own: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Where nothing can be mounted: the root is a copy, and proot shows folders of the host at places in it.
+
+    None is read-only, whatever was asked; a tmpfs is a folder on the disk, and /proc, /dev and /sys are the host's own.
+    """
+    spec = json.loads((container.folder / "config.json").read_bytes())
+    entries = [_shown("/", {"origin": "root", "name": "", "source": ""}, "copy")]
+    for bound in guest.bounds(spec, str(container.folder)):
+        words = own.get(bound.destination) or _foreign(bound.destination, own)
+        if words["origin"] == "kernel":
+            words = {"origin": "host", "name": "", "source": bound.source}
+        entries.append(_shown(bound.destination, words, "folder" if words["origin"] == "tmpfs" else "bind"))
+    return entries
+
+
+def _shown(place: str, words: dict[str, Any], filesystem: str) -> dict[str, Any]:
+    told = {"filesystem": filesystem, "rw": True, "propagation": "private", "options": []}
+    return {"destination": place, **words, **told}

@@ -14,6 +14,7 @@ from typing import Any
 from containerlab.engine.clock import ZERO
 from containerlab.engine.container import Container
 from containerlab.engine.usage import pids_of
+from containerlab.rung import PROOT
 from containerlab.runtime import facts
 
 __all__ = ["stats"]
@@ -38,8 +39,9 @@ async def stats(container: Container, previous: dict[str, Any] | None) -> dict[s
         "memory_stats": _memory_stats(figures.get("memory", {})),
         "storage_stats": {},
     }
-    networks = facts.network_counters(container.state.pid) if figures and container.state.networked else {}
-    # Docker leaves the field out for a container on no network of its own.
+    # Docker leaves the field out for a container on no network of its own; under proot all are on the host's.
+    counts = bool(figures) and container.state.networked and container.record.backend != PROOT
+    networks = facts.network_counters(container.state.pid) if counts else {}
     return {**shown, "networks": networks} if networks else shown
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from containerlab.engine import resources
 from containerlab.engine.container import Container
+from containerlab.engine.discards import discard
 from containerlab.engine.models import HostConfig, RestartPolicy, decode
 from containerlab.engine.options import check_limits, check_not_carried_out
 from containerlab.engine.parts import Parts
@@ -37,12 +38,16 @@ _LIMITS = (
 
 
 async def update(parts: Parts, container: Container, body: dict[str, Any]) -> list[str]:
-    """Change what ``body`` (Docker's UpdateConfig) names, also in the running container; gives warnings.
+    """Change what ``body`` (Docker's UpdateConfig) names, also in the running container.
+
+    Gives warnings of what the host can't limit, as a create does.
 
     Raises InvalidParameter for a value that can't be, Conflict while it is being removed or when the kernel refuses.
     """
-    asked = decode(HostConfig, {key: value for key, value in body.items() if key != "RestartPolicy"})
-    check_not_carried_out(asked)
+    features = cgroups.driver().features
+    wanted = decode(HostConfig, {key: value for key, value in body.items() if key != "RestartPolicy"})
+    check_not_carried_out(wanted)
+    asked, warnings = discard(wanted, features)
     policy = decode(RestartPolicy, body["RestartPolicy"]) if body.get("RestartPolicy") else None
     async with container.lock:
         if container.state.status in ("removing", "dead"):
@@ -58,8 +63,9 @@ async def update(parts: Parts, container: Container, body: dict[str, Any]) -> li
             check_policy(policy, auto_remove=False)
             after = msgspec.structs.replace(after, restart_policy=policy)
         _check(asked, after)
-        limits = resources.limits(after, parts.settings.pids_limit)
-        if (after.pids_limit or 0) < 0:
+        counted = features.get("pids", False)
+        limits = resources.limits(after, parts.settings.pids_limit if counted else 0)
+        if counted and (after.pids_limit or 0) < 0:
             limits["pids"] = {"limit": -1}
         if container.supervised:
             await _apply(parts, container, limits)
@@ -67,7 +73,7 @@ async def update(parts: Parts, container: Container, body: dict[str, Any]) -> li
         container.record = msgspec.structs.replace(container.record, host_config=after)
         parts.table.save_record(container.record)
     parts.tell(container, "update")
-    return []
+    return warnings
 
 
 def _merged(container: Container, asked: HostConfig) -> HostConfig:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import docker.errors
@@ -27,11 +27,14 @@ ORIGINS = {
     "tmpfs": (Words("tmpfs"), Words("until the container stops")),
     "engine": (Words("the engine's files"), Words("until the container is removed")),
     "kernel": (Words("the kernel's own"), Words("made anew at each start")),
+    "host": (Words("the host's own"), Words("as long as the host keeps it")),
+    "copy": (Words("copy of the layers"), Words("until the container is removed")),
+    "folder": (Words("folder, in place of a tmpfs"), Words("until the next start")),
     "inside": (Words("mounted inside"), Words("until the container stops")),
 }
 """Each origin: its name, and how long what is written there lasts."""
 
-_ROOT = ("layer", "writable")
+_ROOT = ("layer", "writable", "copy")
 _ASKED = ("volume", "anonymous", "bind", "tmpfs")
 _MADE_UP = re.compile("[0-9a-f]{64}")
 _UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
@@ -48,6 +51,11 @@ class Mount:
     read_only: bool = False
     filesystems: tuple[str, ...] = ()
 
+    @property
+    def kind(self) -> str:
+        """Its origin, as ``ORIGINS`` describes it: what was asked for as a tmpfs may be a folder on the disk."""
+        return "folder" if self.origin == "tmpfs" and "folder" in self.filesystems else self.origin
+
     def to_dict(self) -> dict[str, Any]:
         """For a program."""
         return {
@@ -62,11 +70,15 @@ class Mount:
 
 @dataclass(frozen=True)
 class Mounts:
-    """``mounts`` from the image's base up; ``live``: the kernel was asked, else it is what a start would mount."""
+    """``mounts`` from the image's base up; ``live``: the kernel was asked, else it is what a start would mount.
+
+    ``copied``: nothing can be mounted here; / is a copy of the layers, and folders of the host are shown in it.
+    """
 
     container: str
     mounts: tuple[Mount, ...]
     live: bool = False
+    copied: bool = False
     kernel_told: bool = True
 
     def of(self, *origins: str) -> list[Mount]:
@@ -77,6 +89,8 @@ class Mounts:
     def summary(self) -> str:
         """One true sentence."""
         layers, asked = len(self.of("layer")), self.of(*_ASKED)
+        if self.copied:
+            return self._copied_summary(layers, asked)
         root = (
             say("In {name}, / is one writable layer over the image's read-only one", name=self.container)
             if layers == 1
@@ -88,24 +102,41 @@ class Mounts:
         )
         if not asked:
             return say("{root}; nothing else is mounted for its data.", root=root)
-        places = ", ".join(f"{mount.places[0]} ({say(ORIGINS[mount.origin][0])})" for mount in asked)
+        places = ", ".join(f"{mount.places[0]} ({say(ORIGINS[mount.kind][0])})" for mount in asked)
         return say("{root}; mounted besides: {places}.", root=root, places=places)
+
+    @staticmethod
+    def _copied_summary(layers: int, asked: list[Mount]) -> str:
+        root = say("Nothing can be mounted here: / is a copy of the image's layers ({layers})", layers=layers)
+        if not asked:
+            return say("{root}, and no folder is shown in it for its data.", root=root)
+        places = ", ".join(f"{mount.places[0]} ({say(ORIGINS[mount.kind][0])})" for mount in asked)
+        return say(
+            "{root}, in which proot shows folders of the host, all of them writable: {places}.",
+            root=root,
+            places=places,
+        )
 
 
 def read_mounts(client: Any, name: str) -> Mounts:
     """Read the mounts of the container ``name`` through docker-py. Raises docker's NotFound."""
     shown = client.api.inspect_container(name)
-    root = [*_layers(client, shown["Image"]), _writable(client, shown)]
+    layers, writable = _layers(client, shown["Image"]), _writable(client, shown)
+    root = [*layers, writable]
     try:
         told = lab_get(client, f"/containerlab/containers/{shown['Id']}/mounts")
     except docker.errors.NotFound:
         return Mounts(name, (*root, *_of_inspect(shown)), kernel_told=False)
+    copied = bool(told.get("copied"))
+    if copied:
+        root = [replace(layer, filesystems=()) for layer in layers]
+        root.append(replace(writable, origin="copy", read_only=False, filesystems=()))
     entries = [entry for entry in told["mounts"] if entry["origin"] != "root"]
     asked = [_asked(entry) for entry in entries if entry["origin"] in _ASKED]
     inside = [_asked(entry) for entry in entries if entry["origin"] == "inside"]
-    grouped = [_group(entries, origin) for origin in ("engine", "kernel")]
+    grouped = [_group(entries, origin) for origin in ("engine", "kernel", "host")]
     found = (*root, *_sorted(asked), *_sorted(inside), *(group for group in grouped if group.places))
-    return Mounts(name, found, live=told["live"])
+    return Mounts(name, found, live=told["live"], copied=copied)
 
 
 def _layers(client: Any, image: str) -> list[Mount]:

@@ -20,6 +20,7 @@ _HUES = {
     "anonymous": "green",
     "bind": "purple",
     "tmpfs": "gold",
+    "copy": "orange",
 }
 _ROW, _GAP = 0.56, 0.24
 _LEFT, _RIGHT, _WIDTH = 2.1, 7.6, 10.0
@@ -33,7 +34,7 @@ def mounts(client: Any, name: str) -> Figure:
 
 def draw_mounts(found: Mounts) -> Figure:
     """The picture of :func:`mounts`, from what was read already."""
-    root = found.of("layer", "writable")
+    root = found.of("layer", "writable", "copy")
     others = [mount for mount in found.mounts if mount not in root]
     height = _ROW * len(found.mounts) + _GAP + 0.3
     figure = canvas(_WIDTH, height)
@@ -78,17 +79,17 @@ def where(mount: Mount) -> str:
 
 def origin(mount: Mount) -> str:
     """The origin's name."""
-    return say(ORIGINS[mount.origin][0])
+    return say(ORIGINS[mount.kind][0])
 
 
 def lasts(mount: Mount) -> str:
     """How long what is written there lasts."""
-    return say(ORIGINS[mount.origin][1])
+    return say(ORIGINS[mount.kind][1])
 
 
 def access(mount: Mount) -> str:
     """Whether the container may write there."""
-    if mount.origin in ("engine", "kernel"):
+    if mount.origin in ("engine", "kernel", "host"):
         return ""
     return say("read-only") if mount.read_only else say("read and write")
 
@@ -97,13 +98,15 @@ def what(mount: Mount) -> str:
     """A layer's instruction, a volume's name, a host's folder, an amount of memory."""
     if mount.origin == "layer":
         return f"{_short(mount.name)}, {megabytes(mount.size or 0)}" if mount.name else megabytes(mount.size or 0)
-    if mount.origin == "writable":
+    if mount.origin in ("writable", "copy"):
         return say("{size} written", size=megabytes(mount.size or 0))
+    if mount.kind == "folder":
+        return say("on the disk, without a limit")
     if mount.origin == "tmpfs":
         return say("memory, {size} at most", size=_of_memory(mount.size)) if mount.size else say("memory")
     if mount.origin == "anonymous":
         return mount.name[:12]
-    if mount.origin in ("engine", "kernel"):
+    if mount.origin in ("engine", "kernel", "host"):
         return say("names and addresses") if mount.origin == "engine" else say("processes, devices, settings")
     return mount.name or ", ".join(mount.filesystems)
 
@@ -134,7 +137,7 @@ def _row(axes: Axes, mount: Mount, number: int, bottom: float) -> None:
         gid=f"mount-{number}",
         dashed=hue is None,
     )
-    if mount.origin not in ("layer", "writable"):
+    if mount.origin not in ("layer", "writable", "copy"):
         label(axes, _LEFT - 0.15, middle, _beside(mount), size=10.5, ha="right", weight="bold")
     words = origin(mount)
     label(axes, _LEFT + 0.15, middle, words, size=10.5, ha="left", weight="bold")

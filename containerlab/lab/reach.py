@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import docker.errors
+
+from containerlab.lab.needs import shares_everything
 
 __all__ = ["End", "Guest", "Place", "Published", "Reach", "gather", "read_reach"]
 
@@ -29,11 +31,13 @@ class Place:
     has_names: bool = True
     mutual: bool = True
     """Whether those on it reach each other: not where Docker's bridge was told ``enable_icc=false``."""
+    names_alone: bool = False
+    """Whether it is a set of names and nothing more: on a host where every container shares the host's network."""
 
     @property
     def leads_out(self) -> bool:
         """Whether packets may leave it by its gateway."""
-        return self.kind == "host" or (self.kind != "null" and not self.internal)
+        return self.kind == "host" or self.names_alone or (self.kind != "null" and not self.internal)
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,8 @@ class Reach:
 
     places: tuple[Place, ...]
     guests: tuple[Guest, ...]
+    shared: bool = False
+    """Whether there is one network for all, the host's (a host without namespaces): nobody is kept from anybody."""
 
     def on(self, network: str) -> list[Guest]:
         """Who is there."""
@@ -83,6 +89,8 @@ class Reach:
     def reached(self, guest: Guest) -> dict[str, list[str]]:
         """Other containers that this one reaches: for each the names that it may use, none where by address alone."""
         found: dict[str, list[str]] = {}
+        if self.shared:
+            found = {other.name: [] for other in self.guests if other is not guest}
         for place in self.places:
             own = guest.on(place.name)
             if own is None or place.kind in _OUR_OWN or not place.mutual:
@@ -110,6 +118,7 @@ class Reach:
                     "internal": place.internal,
                     "names": place.has_names,
                     "leads_out": place.leads_out,
+                    "names_alone": place.names_alone,
                 }
                 for place in self.places
             ],
@@ -139,17 +148,22 @@ def read_reach(client: Any, names: Sequence[str] = ()) -> Reach:
             shown.append(client.api.inspect_container(listed["Id"]))
         except docker.errors.NotFound:  # it has ended since
             continue
-    return gather(networks, shown, chosen)
+    return gather(networks, shown, chosen, shared=shares_everything(client))
 
 
 def gather(
-    networks: Iterable[dict[str, Any]], containers: Sequence[dict[str, Any]], chosen: Sequence[str] = ()
+    networks: Iterable[dict[str, Any]],
+    containers: Sequence[dict[str, Any]],
+    chosen: Sequence[str] = (),
+    *,
+    shared: bool = False,
 ) -> Reach:
-    """Of what Docker's API tells: ``networks`` as listed, ``containers`` as inspected."""
+    """Of what Docker's API tells: ``networks`` as listed, ``containers`` as inspected; ``shared``: see ``Reach``."""
     owners = {shown["Id"]: shown for shown in containers}
     guests = [_guest(shown, owners) for shown in containers]
     users = {end.network for guest in guests for end in guest.ends}
-    places = [place for place in map(_place, networks) if place.name in (chosen or users)]
+    known = map(_only_names if shared else _place, networks)
+    places = [place for place in known if place.name in (chosen or users)]
     # What people made first, by name; then what every engine has.
     places.sort(key=lambda place: (place.kind in _OUR_OWN, not place.has_names, place.name))
     order = {place.name: number for number, place in enumerate(places)}
@@ -160,7 +174,7 @@ def gather(
         at = sorted(order[end.network] for end in guest.ends if end.network in order)
         return at, _counted(guest.lodges_with or guest.name), bool(guest.lodges_with), _counted(guest.name)
 
-    return Reach(tuple(places), tuple(sorted(seen, key=key)))
+    return Reach(tuple(places), tuple(sorted(seen, key=key)), shared)
 
 
 def _counted(name: str) -> list[tuple[str, int]]:
@@ -180,6 +194,12 @@ def _place(network: dict[str, Any]) -> Place:
         has_names=not default and kind not in _OUR_OWN,
         mutual=options.get(_ICC, "true") == "true",
     )
+
+
+def _only_names(network: dict[str, Any]) -> Place:
+    """Its range of addresses is nobody's, and it keeps nothing in or out."""
+    place = _place(network)
+    return replace(place, subnets=(), internal=False, mutual=True, names_alone=True)
 
 
 def _guest(shown: dict[str, Any], owners: dict[str, dict[str, Any]]) -> Guest:

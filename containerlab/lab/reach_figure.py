@@ -144,6 +144,8 @@ def _band(axes: Axes, band: _Band, number: int, tops: Sequence[float], right: fl
 
 
 def _told(place: Place) -> tuple[str, str]:
+    if place.names_alone:
+        return say("the host's own network"), say("names alone") if place.has_names else say("no names")
     if place.kind == "host":
         return say("the host's own network"), say("no port to publish")
     if place.kind == "null":

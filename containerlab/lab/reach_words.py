@@ -26,6 +26,8 @@ def summary(found: Reach) -> str:
     """What a reader should take home, in a sentence or two."""
     if not found.guests:
         return say("No container that runs is on a network here.")
+    if found.shared:
+        return _shared(found)
     told = [
         say("on {network}: {names}", network=place.name, names=_few(guest.name for guest in found.on(place.name)))
         for place in found.places
@@ -50,6 +52,21 @@ def summary(found: Reach) -> str:
     return " ".join(said)
 
 
+def _shared(found: Reach) -> str:
+    """Without namespaces: what keeps nobody apart, and the names that are left of a network."""
+    said = [
+        say("All containers share this host's network: each reaches every other, and whatever listens on this host.")
+    ]
+    told = [
+        say("on {network}: {names}", network=place.name, names=_few(guest.name for guest in found.on(place.name)))
+        for place in found.places
+        if found.on(place.name) and place.has_names
+    ]
+    if told:
+        said.append(say("A network is only who knows whom by name: {told}.", told="; ".join(told)))
+    return " ".join(said)
+
+
 def rows(found: Reach) -> list[dict[str, str]]:
     """A row for each place of each container, under the keys of ``TITLES``; networks without any have one too."""
     shown = []
@@ -60,7 +77,7 @@ def rows(found: Reach) -> list[dict[str, str]]:
             place = next((place for place in found.places if place.name == end.network), None)
             if place is None:
                 continue
-            others = [name for name in reached if name in there[place.name]]
+            others = [name for name in reached if found.shared or name in there[place.name]]
             shown.append(
                 {
                     "container": guest.name,
@@ -88,6 +105,8 @@ def about(place: Place) -> str:
         say("{subnet} by gateway {gateway}", subnet=subnet, gateway=gateway) if gateway else subnet
         for subnet, gateway in place.subnets
     )
+    if place.names_alone:
+        return say("{network}: names alone, on this host's network", network=place.name)
     internal = say("internal: no way out") if place.internal else ""
     return ": ".join(filter(None, [place.name, "; ".join(filter(None, [ranges, internal]))]))
 

@@ -6,12 +6,11 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-import docker.errors
 from matplotlib.axes import Axes
 
-from containerlab.client import lab_get
 from containerlab.lab.draw import bare_axes, box, canvas, ink, label
 from containerlab.lab.figure import Figure, Table
+from containerlab.lab.needs import shares_everything
 from containerlab.lab.note import Note
 from containerlab.lab.words import say
 
@@ -39,7 +38,7 @@ def two_views(client: Any, name: str) -> Figure | Note:
     Raises docker's ``NotFound`` for a name that isn't there, ``APIError`` for a container that doesn't run.
     """
     seen = _look(client, name)
-    if _shares_processes(client):
+    if shares_everything(client):
         return Note(
             say(
                 "This host gives no namespaces, so there is one view alone: process number {pid} ({program}) has that "
@@ -73,14 +72,6 @@ def two_views(client: Any, name: str) -> Figure | Note:
         table=Table(("", say("seen by the host"), say("seen from inside")), _rows(seen)),
         data={"name": name, "host_pid": int(seen.pid), "inside_pid": 1, "processes_inside": seen.processes},
     )
-
-
-def _shares_processes(client: Any) -> bool:
-    """Only this kit's own engine has a rung without namespaces; another one doesn't know the question."""
-    try:
-        return bool(lab_get(client, "/containerlab/host")["rung"] == "proot")
-    except docker.errors.NotFound:
-        return False
 
 
 def _look(client: Any, name: str) -> _Views:

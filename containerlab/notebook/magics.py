@@ -6,6 +6,7 @@ __all__ = ["ContainerMagics", "Interrupted"]
 
 import re
 import shlex
+from typing import TYPE_CHECKING
 
 from click import Command
 from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, magics_class, no_var_expand
@@ -21,6 +22,9 @@ from containerlab.notebook.live import show_live
 from containerlab.notebook.output import CellOutput
 from containerlab.notebook.progress import mode
 from containerlab.notebook.watching import show_watch
+
+if TYPE_CHECKING:
+    from containerlab.lab.note import Note
 
 _TAKES_A_BODY = ("run", "exec", "start", "attach", "build")
 _STARTS = ("run", "start", "exec", "build", "compare", "up")
@@ -80,6 +84,15 @@ class ContainerMagics(Magics):  # type: ignore[misc]
             raise UsageError("%%compose needs a verb.", hint="%%compose up brings up what the cell's text says.")
         body = None if cell is None else cell.encode()
         return self._run(words or ["--help"], body, quiet, prog="%compose", command=compose_group)
+
+    @no_var_expand  # type: ignore[untyped-decorator]
+    @cell_magic  # type: ignore[untyped-decorator]
+    def needs(self, line: str, cell: str) -> Note:
+        """``%%needs network``: the cell runs where each container has a network of its own; elsewhere a note says why
+        it doesn't. ``%%needs namespaces`` asks for any of a container's own."""
+        from containerlab.lab.needs import instead  # late: it is a lesson's word
+
+        return instead(line)
 
     def _run(
         self, words: list[str], body: bytes | None, quiet: bool, *, prog: str, command: Command = registry.tree

@@ -13,17 +13,8 @@ import errno
 import os
 import signal
 
-from containerlab.runtime.cgroups import (
-    CONTROLLERS,
-    Cgroup,
-    Driver,
-    NoDriver,
-    read,
-    read_flat,
-    read_int,
-    refuse_missing,
-    write,
-)
+from containerlab.runtime.cgroup_files import read, read_flat, read_int, write
+from containerlab.runtime.cgroups import CONTROLLERS, Cgroup, Driver, NoDriver, refuse_missing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

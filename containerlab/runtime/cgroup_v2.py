@@ -11,17 +11,8 @@ from __future__ import annotations
 import errno
 import os
 
-from containerlab.runtime.cgroups import (
-    CONTROLLERS,
-    Cgroup,
-    Driver,
-    NoDriver,
-    read,
-    read_flat,
-    read_int,
-    refuse_missing,
-    write,
-)
+from containerlab.runtime.cgroup_files import read, read_flat, read_int, write
+from containerlab.runtime.cgroups import CONTROLLERS, Cgroup, Driver, NoDriver, refuse_missing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -51,6 +51,7 @@ TABLE = (
     Row("read-only mounts, --read-only", proot="left out, with a warning: they can be written"),
     Row("--tmpfs, --shm-size", proot="a folder on the disk, and the host's /dev/shm"),
     Row("seccomp filter, capabilities", proot="none; without raw sockets there is no ping"),
+    Row("stats", proot="what /proc tells of its processes: memory as their share, processor time, their number"),
     Row(
         "limits of memory, processors, processes",
         rootless_ids="where systemd delegates them, else discarded with Docker's warning",

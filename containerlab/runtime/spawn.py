@@ -9,22 +9,22 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import sys
 import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from containerlab.runtime import constants as c
 from containerlab.runtime import init, syscalls
+from containerlab.runtime.clone import clone_child
 from containerlab.runtime.pid_namespace import children_born_in, clone_through_helper
 from containerlab.runtime.plan import Plan, make_plan
 from containerlab.runtime.report import Report, StageError
-from containerlab.runtime.signals import blocked_signals, reset_signals
+from containerlab.runtime.signals import reset_signals
 from containerlab.runtime.starting import Failed, Started, Starting
 from containerlab.runtime.userns import in_user_namespace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from typing import Protocol
 
     class CgroupMembership(Protocol):
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         def clone_fd(self) -> int | None: ...
 
 
-__all__ = ["Failed", "StageError", "Started", "Starting", "clone_child", "spawn"]
+__all__ = ["Failed", "StageError", "Started", "Starting", "spawn"]
 
 
 def spawn(
@@ -101,22 +101,6 @@ def _clone_into_pid_namespace(plan: Plan, stdio: Sequence[int] | None, request: 
         raise StageError("namespaces", error.errno or 0, f"setns: {error.strerror}", plan.pid_namespace) from None
     finally:
         os.close(target)
-
-
-def clone_child(main: Callable[[Report], NoReturn], flags: int, request_ns: int, cgroup: int | None = None) -> Starting:
-    """The clone itself, into ``cgroup`` if given, and the pair over which the child reports."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
-    try:
-        with blocked_signals():
-            pid = syscalls.fork_with(flags, cgroup)
-            if pid == 0:
-                init.child(main, theirs.fileno(), request_ns)
-    except OSError as error:
-        ours.close()
-        raise StageError("clone", error.errno or 0, f"clone: {error.strerror}") from None
-    finally:
-        theirs.close()
-    return Starting(pid, ours)
 
 
 def _run_vm(bundle: str, stdio: tuple[int, int, int] | None, join_fds: list[int], report: Report) -> NoReturn:

@@ -116,6 +116,7 @@ def test_a_changed_service_is_made_anew_with_its_anonymous_volume_and_the_others
     assert compose.ok("exec", "-T", "db", "cat", "/kept/file", "/data/file") == "1\n2"
 
 
+@pytest.mark.freezer
 def test_logs_pause_stop_start_kill_and_rm(compose: Compose) -> None:
     compose.ok("up", "-d", "--scale", "tiny=2", "tiny")
     assert (

@@ -260,6 +260,7 @@ services:
     assert len(times) == 4 and all("T" in moment for moment in times)
 
 
+@pytest.mark.freezer
 def test_holding_and_ending(root_project: Project) -> None:
     root_project.write(idle(web="", db=""))
     root_project("up -d")

@@ -24,10 +24,16 @@ from containerlab.runtime.capabilities import DEFAULT
 from containerlab.runtime.spawn import Failed, spawn
 from containerlab.runtime.spec import default_spec
 
-__all__ = ["HOME", "main", "run"]
+__all__ = ["HOME", "PARTS", "main", "run"]
 
 UID = 1000
 HOME = "/home/jovyan"
+PARTS = tuple(
+    f"tests/hosts/on_binder/{name}.py"
+    for name in ("processes", "life", "files", "networks", "looking", "limits", "lessons")
+)
+"""The tests that are for such a host."""
+
 _SOURCE = Path(__file__).resolve().parents[2]
 _START_LIMIT_S = 30.0
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -10,6 +10,7 @@ from containerlab.lab.life import Turn, read_life
 from containerlab.lab.life_figure import draw_life, life
 
 
+@pytest.mark.freezer
 def test_the_whole_way_is_told_also_of_one_that_is_gone(client: docker.DockerClient, name: str) -> None:
     made = client.containers.create("lab/busybox", "sleep 600", name=name, network_mode="none")
     made.start()

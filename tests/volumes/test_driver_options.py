@@ -66,7 +66,9 @@ def test_a_bound_volume_takes_the_image_s_content_while_it_is_empty(
     options = {"type": "none", "o": "bind", "device": str(tmp_path)}
     client.volumes.create(volume, driver_opts=options)
     assert run([of_volume(volume, "/data")], "cat /data/file", image=content) == "image"
-    assert (tmp_path / "file").read_text() == "image\n"
+    # The image's owners keep the test's user from looking into its own folder: a container looks, and gives it back.
+    look = "cat /seen/file && chown -R 0:0 /seen && chmod 755 /seen"
+    assert run([{"Type": "bind", "Source": str(tmp_path), "Target": "/seen"}], look) == "image"
 
 
 def test_a_folder_that_isn_t_there_is_said_so_at_the_start(cli: Cli, volume: str, name: str, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from containerlab.errors import HostLacks
 from containerlab.runtime import constants as c
 from containerlab.runtime import devices, init, syscalls, users
+from containerlab.runtime.clone import clone_child
 from containerlab.runtime.inroot import Root
 from containerlab.runtime.process import Process
 from containerlab.runtime.proot import guest
@@ -27,7 +28,7 @@ from containerlab.runtime.proot.program import NO_SECCOMP, locate
 from containerlab.runtime.proot.root import make_root
 from containerlab.runtime.report import Report, StageError
 from containerlab.runtime.signals import reset_signals
-from containerlab.runtime.spawn import Starting, clone_child
+from containerlab.runtime.starting import Starting
 
 if TYPE_CHECKING:
     from containerlab.runtime.proot.guest import Bound
