@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-__all__ = ["each_host", "ids_host", "one_id_host"]
+__all__ = ["RUNGS", "RUNGS_IN_TIME", "address", "each_host", "each_host_in_time", "ids_host", "many_ids", "one_id_host"]
 
 _ONE_ID = 54_324  # of nobody's: no subordinate ids
 _SOURCE = Path(__file__).parents[1]
@@ -28,14 +28,39 @@ _START = (
 )
 
 
-@pytest.fixture(scope="module", params=["root", "rootless", pytest.param("rootless-ids", marks=pytest.mark.slow)])
-def each_host(request: pytest.FixtureRequest) -> str:
-    """The address of an engine; a real Docker stands for itself alone."""
+_ROOTLESS = "rootless"
+_ROOTLESS_IDS = "rootless-ids"
+RUNGS = ("root", _ROOTLESS, pytest.param(_ROOTLESS_IDS, marks=pytest.mark.slow))
+"""Parameters of a fixture: one id by the way of every other test, subordinate ids where there is time."""
+RUNGS_IN_TIME = ("root", *(pytest.param(rung, marks=pytest.mark.slow) for rung in (_ROOTLESS, _ROOTLESS_IDS)))
+
+
+def address(request: pytest.FixtureRequest) -> str:
+    """The address of the engine that a fixture's parameter names; a real Docker stands for itself alone."""
     if request.param == "root":
         return str(request.getfixturevalue("session_host"))
     if os.geteuid() != 0 or "DOCKER_HOST" in os.environ:
         pytest.skip("another user's engine is root's to start")
-    return str(request.getfixturevalue("one_id_host" if request.param == "rootless" else "ids_host"))
+    return str(request.getfixturevalue("one_id_host" if request.param == _ROOTLESS else "ids_host"))
+
+
+@pytest.fixture(scope="module", params=RUNGS)
+def each_host(request: pytest.FixtureRequest) -> str:
+    """The address of each engine in turn."""
+    return address(request)
+
+
+@pytest.fixture(scope="module", params=RUNGS_IN_TIME)
+def each_host_in_time(request: pytest.FixtureRequest) -> str:
+    """The same, but root's alone where time is short."""
+    return address(request)
+
+
+@pytest.fixture
+def many_ids(request: pytest.FixtureRequest) -> None:
+    """Skip on the engine whose users are all one: owners can't be told apart there."""
+    if getattr(request.node, "callspec", None) and request.node.callspec.params.get("host") == _ROOTLESS:
+        pytest.skip("needs users beside root in a container")
 
 
 @pytest.fixture(scope="session")

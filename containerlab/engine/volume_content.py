@@ -31,7 +31,7 @@ def fill_volumes(layers: LayerStore, chain_id: str | None, volumes: list[MountPo
     """Copy the image's content, owners and modes into each volume that is empty, as Docker does; for a thread.
 
     A destination that the image lacks, or that isn't a folder there, leaves the volume empty. So does a part of a
-    volume (``volume-subpath``) that can't be opened: the start says what is wrong with it.
+    volume (``volume-subpath``) that can't be opened: the start says what is wrong with it. Raises ContainerlabError.
     """
     if chain_id is None:
         return
@@ -40,7 +40,15 @@ def fill_volumes(layers: LayerStore, chain_id: str | None, volumes: list[MountPo
         if empty:
             with layers.mounted(chain_id) as root_fd:
                 for volume, fd in empty:
-                    _fill(root_fd, volume.destination, fd, layers.folder.with_name("tmp"))
+                    try:
+                        _fill(root_fd, volume.destination, fd, layers.folder.with_name("tmp"))
+                    except OSError as error:
+                        # A folder of somebody else's, behind an option `device`, mayn't be given the image's owners.
+                        why = (error.strerror or str(error)).lower()
+                        raise ContainerlabError(
+                            f"failed to copy the image's content into volume {volume.name}: {why}",
+                            hint="`volume-nocopy` leaves it empty.",
+                        ) from error
     finally:
         for _, fd in empty:
             os.close(fd)

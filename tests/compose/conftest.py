@@ -16,46 +16,17 @@ from typing import Any
 import docker
 import pytest
 
-import containerlab
 from containerlab.commands.context import Context
 from containerlab.commands.registry import invoke
 from containerlab.commands.result import Result
 from tests.clients.conftest import Answer, host, store
 from tests.commands.conftest import Kept
+from tests.rungs import RUNGS, RUNGS_IN_TIME, address
 
 __all__ = ["host", "store"]
 
 IMAGES = ("lab/busybox", "lab/python")
-_UID = 54_330  # of nobody's: no subordinate ids
-_SOURCE = Path(containerlab.__file__).parent.parent
 _SHOP = Path(__file__).with_name("shop")
-
-
-@pytest.fixture(scope="session")
-def rootless_host() -> Iterator[str]:
-    """The engine of a user who isn't root, for as long as the session."""
-    if os.geteuid() != 0:
-        pytest.skip("the tests aren't run as root: the other engine is rootless")
-    folder = Path(tempfile.mkdtemp(prefix="cl-compose-", dir="/tmp"))
-    os.chown(folder, _UID, _UID)
-    environment = {
-        "PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(_SOURCE), "XDG_RUNTIME_DIR": str(folder),
-    }  # fmt: skip
-
-    def run(*words: str) -> None:
-        subprocess.run(
-            [sys.executable, *words], env=environment, cwd="/", timeout=60, check=True,
-            user=_UID, group=_UID, extra_groups=[],
-        )  # fmt: skip
-
-    start = "import sys; from pathlib import Path; from tests.store import Store; Store(Path(sys.argv[1])).start()"
-    try:
-        run("-c", start, str(folder / "store"))
-        runs = next(path for path in folder.rglob("engine.sock"))
-        yield f"unix://{runs}"
-    finally:
-        run(str(_SOURCE / "tests/store.py"), str(folder / "store"))
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -86,22 +57,20 @@ def loaded_host(host: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     return host
 
 
-@pytest.fixture(params=["root", "rootless"])
-def engine(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Its address. A real Docker is one alone. What isn't root's answers its own user alone."""
-    if request.param == "root" or "DOCKER_HOST" in os.environ:
-        if request.param != "root":
-            pytest.skip("there is one real Docker")
-        yield str(request.getfixturevalue("loaded_host"))
-        return
-    address = str(request.getfixturevalue("rootless_host"))
-    os.setegid(_UID)
-    os.seteuid(_UID)
-    try:
-        yield address
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
+def _engine(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue("loaded_host")) if request.param == "root" else address(request)
+
+
+@pytest.fixture(params=RUNGS)
+def engine(request: pytest.FixtureRequest) -> str:
+    """Its address."""
+    return _engine(request)
+
+
+@pytest.fixture(params=RUNGS_IN_TIME)
+def engine_in_time(request: pytest.FixtureRequest) -> str:
+    """The same, but root's alone where time is short."""
+    return _engine(request)
 
 
 class Project:
@@ -174,9 +143,9 @@ def project(engine: str) -> Iterator[Project]:
 
 
 @pytest.fixture
-def root_project(loaded_host: str) -> Iterator[Project]:
-    """For what doesn't change with the user: on one engine alone."""
-    yield from _project(loaded_host)
+def lone_project(engine_in_time: str) -> Iterator[Project]:
+    """For what changes little with the user: on root's engine alone where time is short."""
+    yield from _project(engine_in_time)
 
 
 def _project(host: str) -> Iterator[Project]:

@@ -49,16 +49,16 @@ def root_file_system(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def redis(root_project: Project, root_file_system: Path) -> Iterator[Project]:
-    root_project.client.api.import_image_from_file(
+def redis(lone_project: Project, root_file_system: Path) -> Iterator[Project]:
+    lone_project.client.api.import_image_from_file(
         str(root_file_system), repository=IMAGE.partition(":")[0], tag="debian"
     )
-    root_project.write(FILE)
+    lone_project.write(FILE)
     try:
-        yield root_project
+        yield lone_project
     finally:
-        root_project("down -t 5 -v")
-        with_image = docker.DockerClient(base_url=root_project.host)
+        lone_project("down -t 5 -v")
+        with_image = docker.DockerClient(base_url=lone_project.host)
         with_image.images.remove(IMAGE)
         with_image.close()
 

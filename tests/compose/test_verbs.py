@@ -9,7 +9,15 @@ import time
 import pytest
 
 from containerlab.compose import labels
-from containerlab.errors import ComposeError, ContainerlabError, InvalidParameter, NotFound, StartFailed, UsageError
+from containerlab.errors import (
+    ComposeError,
+    ContainerlabError,
+    HostLacks,
+    InvalidParameter,
+    NotFound,
+    StartFailed,
+    UsageError,
+)
 from tests.compose.conftest import Project
 
 IDLE = 'sh -c "trap exit TERM; while :; do sleep 0.1; done"'
@@ -74,26 +82,26 @@ def test_up_again_changes_nothing_and_a_change_its_service_alone(
     assert project.out == "2\n"
 
 
-def test_scaled_services_are_made_anew_one_by_one(root_project: Project) -> None:
-    root_project.write(idle(web=", environment: {A: '1'}"))
-    root_project("up -d --scale web=3")
-    assert sorted(root_project.containers()) == ["web-1", "web-2", "web-3"]
-    root_project.write(idle(web=", environment: {A: '2'}"))
+def test_scaled_services_are_made_anew_one_by_one(lone_project: Project) -> None:
+    lone_project.write(idle(web=", environment: {A: '1'}"))
+    lone_project("up -d --scale web=3")
+    assert sorted(lone_project.containers()) == ["web-1", "web-2", "web-3"]
+    lone_project.write(idle(web=", environment: {A: '2'}"))
     began = time.time()
-    root_project("up -d -t 1 --scale web=3")
-    events = root_project.client.api.events(
+    lone_project("up -d -t 1 --scale web=3")
+    events = lone_project.client.api.events(
         since=began, until=time.time(), decode=True,
-        filters={"label": f"com.docker.compose.project={root_project.name}", "event": ["start", "die"]},
+        filters={"label": f"com.docker.compose.project={lone_project.name}", "event": ["start", "die"]},
     )  # fmt: skip
     running, least = 3, 3
     for event in events:
         running += 1 if event["Action"] == "start" else -1
         least = min(least, running)
     assert running == 3 and least == 2
-    root_project("up -d --scale web=1")
-    assert sorted(root_project.containers()) == ["web-1"]
-    root_project("scale web=2")
-    assert sorted(root_project.containers()) == ["web-1", "web-2"]
+    lone_project("up -d --scale web=1")
+    assert sorted(lone_project.containers()) == ["web-1"]
+    lone_project("scale web=2")
+    assert sorted(lone_project.containers()) == ["web-1", "web-2"]
 
 
 def test_secrets_and_configs_of_every_kind_are_read_only_files(
@@ -125,63 +133,63 @@ configs:
     assert project("exec -T web sh -c 'echo > /run/secrets/file'").exit_code != 0
 
 
-def test_a_dependency_that_is_unhealthy_or_fails_is_named_and_the_next_is_not_started(root_project: Project) -> None:
-    root_project.write(
+def test_a_dependency_that_is_unhealthy_or_fails_is_named_and_the_next_is_not_started(lone_project: Project) -> None:
+    lone_project.write(
         idle(
             db=", healthcheck: {test: [CMD, 'false'], interval: 100ms, retries: 1}",
             web=", depends_on: {db: {condition: service_healthy}}",
         )
     )
     with pytest.raises(
-        StartFailed, match=rf"dependency failed to start: container {root_project.name}-db-1 is unhealthy"
+        StartFailed, match=rf"dependency failed to start: container {lone_project.name}-db-1 is unhealthy"
     ):
-        root_project("up -d")
-    assert root_project.containers()["web-1"].status == "created"
-    root_project("down -t 0")
-    root_project.write(
+        lone_project("up -d")
+    assert lone_project.containers()["web-1"].status == "created"
+    lone_project("down -t 0")
+    lone_project.write(
         idle(web=", depends_on: {job: {condition: service_completed_successfully}}").replace(
             "services:", "services:\n  job: {image: lab/busybox, command: sh -c 'exit 3', network_mode: none}"
         )
     )
     with pytest.raises(StartFailed, match=r'service "job" didn\'t complete successfully: exit 3'):
-        root_project("up -d")
-    root_project.write(
-        root_project.folder.joinpath("compose.yaml")
+        lone_project("up -d")
+    lone_project.write(
+        lone_project.folder.joinpath("compose.yaml")
         .read_text()
         .replace("_successfully", "_successfully, required: false")
     )
-    root_project("up -d")
-    assert 'optional dependency "job" failed to start' in root_project.told
-    assert root_project.containers()["web-1"].status == "running"
+    lone_project("up -d")
+    assert 'optional dependency "job" failed to start' in lone_project.told
+    assert lone_project.containers()["web-1"].status == "running"
 
 
-def test_down_removes_the_project_and_its_data_only_with_v(root_project: Project) -> None:
-    root_project.write(TWO)
-    root_project("up -d")
-    root_project("down -t 1")
-    client, name = root_project.client, root_project.name
-    assert not root_project.containers() and not client.networks.list(names=[f"{name}_default"])
+def test_down_removes_the_project_and_its_data_only_with_v(lone_project: Project) -> None:
+    lone_project.write(TWO)
+    lone_project("up -d")
+    lone_project("down -t 1")
+    client, name = lone_project.client, lone_project.name
+    assert not lone_project.containers() and not client.networks.list(names=[f"{name}_default"])
     assert client.volumes.get(f"{name}_data")
-    assert root_project.told.index("web-1  Removed") < root_project.told.index("db-1  Stopping")
-    root_project("up -d")
-    root_project("down -t 1 -v")
-    assert f" Volume {name}_data  Removed" in root_project.told
+    assert lone_project.told.index("web-1  Removed") < lone_project.told.index("db-1  Stopping")
+    lone_project("up -d")
+    lone_project("down -t 1 -v")
+    assert f" Volume {name}_data  Removed" in lone_project.told
     assert f"{name}_data" not in [volume.name for volume in client.volumes.list()]
-    root_project("down")
-    assert f'No resource found to remove for project "{name}"' in root_project.told
+    lone_project("down")
+    assert f'No resource found to remove for project "{name}"' in lone_project.told
 
 
-def test_orphans_are_told_and_removed_when_asked(root_project: Project) -> None:
-    root_project.write(idle(web="", old=""))
-    root_project("up -d")
-    root_project.write(idle(web=""))
-    root_project("up -d")
-    assert f"Found orphan containers ([{root_project.name}-old-1])" in root_project.told
-    assert "old-1" in root_project.containers()
-    root_project("up -d --remove-orphans")
-    assert sorted(root_project.containers()) == ["web-1"]
-    root_project("up -d web")
-    assert "orphan" not in root_project.told
+def test_orphans_are_told_and_removed_when_asked(lone_project: Project) -> None:
+    lone_project.write(idle(web="", old=""))
+    lone_project("up -d")
+    lone_project.write(idle(web=""))
+    lone_project("up -d")
+    assert f"Found orphan containers ([{lone_project.name}-old-1])" in lone_project.told
+    assert "old-1" in lone_project.containers()
+    lone_project("up -d --remove-orphans")
+    assert sorted(lone_project.containers()) == ["web-1"]
+    lone_project("up -d web")
+    assert "orphan" not in lone_project.told
 
 
 def test_builds_are_named_after_the_project_and_removed_by_rmi_local(project: Project) -> None:
@@ -220,84 +228,98 @@ def test_run_is_a_container_of_its_own_with_its_dependencies_up(project: Project
     assert not project.containers()
 
 
-def test_looking_at_a_project(root_project: Project) -> None:
-    root_project.write(idle(web="", db="").replace("trap", "echo up; trap"))
-    root_project("up -d --scale web=2")
-    name = root_project.name
-    assert [row["name"] for row in root_project("ps")] == [f"{name}-{one}" for one in ("db-1", "web-1", "web-2")]  # type: ignore[attr-defined]
-    assert str(root_project("ps --services")).split() == ["db", "web"]
-    assert str(root_project("ps --format '{{.Service}}={{.State}}' db")) == "db=running"
-    assert json.loads(str(root_project("ps --format json db")))["Name"] == f"{name}-db-1"
-    assert len(root_project("ps -q")) == 3  # type: ignore[arg-type]
-    assert f"{name} " in str(root_project("ls")) and "running(3)" in str(root_project("ls"))
-    assert {row["service"] for row in root_project("top")} == {"db", "web"}  # type: ignore[attr-defined]
-    assert {row["repository"] for row in root_project("images")} == {"lab/busybox"}  # type: ignore[attr-defined]
-    root_project("logs web")
-    assert sorted(root_project.out.splitlines()) == ["web-1  | up", "web-2  | up"]
-    root_project("logs --no-log-prefix db")
-    assert root_project.out == "up\n"
-    root_project("logs --tail 0")
-    assert root_project.out == ""
+def test_looking_at_a_project(lone_project: Project) -> None:
+    lone_project.write(idle(web="", db="").replace("trap", "echo up; trap"))
+    lone_project("up -d --scale web=2")
+    name = lone_project.name
+    assert [row["name"] for row in lone_project("ps")] == [f"{name}-{one}" for one in ("db-1", "web-1", "web-2")]  # type: ignore[attr-defined]
+    assert str(lone_project("ps --services")).split() == ["db", "web"]
+    assert str(lone_project("ps --format '{{.Service}}={{.State}}' db")) == "db=running"
+    assert json.loads(str(lone_project("ps --format json db")))["Name"] == f"{name}-db-1"
+    assert len(lone_project("ps -q")) == 3  # type: ignore[arg-type]
+    assert f"{name} " in str(lone_project("ls")) and "running(3)" in str(lone_project("ls"))
+    assert {row["service"] for row in lone_project("top")} == {"db", "web"}  # type: ignore[attr-defined]
+    assert {row["repository"] for row in lone_project("images")} == {"lab/busybox"}  # type: ignore[attr-defined]
+    lone_project("logs web")
+    assert sorted(lone_project.out.splitlines()) == ["web-1  | up", "web-2  | up"]
+    lone_project("logs --no-log-prefix db")
+    assert lone_project.out == "up\n"
+    lone_project("logs --tail 0")
+    assert lone_project.out == ""
 
 
-def test_logs_are_merged_by_time(root_project: Project) -> None:
-    root_project.write(
+def test_logs_are_merged_by_time(lone_project: Project) -> None:
+    lone_project.write(
         """
 services:
   one: {image: lab/busybox, network_mode: none, command: sh -c 'echo 1; sleep 0.6; echo 3'}
   other: {image: lab/busybox, network_mode: none, command: sh -c 'sleep 0.3; echo 2 >&2; sleep 0.6; echo 4'}
 """
     )
-    root_project("create")
+    lone_project("create")
     for title in ("other-1", "one-1"):
-        root_project.containers()[title].start()
-    root_project("logs -f")
-    assert sorted(line[-1] for line in root_project.out.splitlines() if "|" in line) == ["1", "2", "3", "4"]
-    root_project("logs -t --no-color")
-    out, times = root_project.out.splitlines(), []
+        lone_project.containers()[title].start()
+    lone_project("logs -f")
+    assert sorted(line[-1] for line in lone_project.out.splitlines() if "|" in line) == ["1", "2", "3", "4"]
+    lone_project("logs -t --no-color")
+    out, times = lone_project.out.splitlines(), []
     for line in out:
         times.append(line.partition("|")[2].split()[0])
     assert len(times) == 4 and all("T" in moment for moment in times)
 
 
-@pytest.mark.freezer
-def test_holding_and_ending(root_project: Project) -> None:
-    root_project.write(idle(web="", db=""))
-    root_project("up -d")
-    name = root_project.name
+def test_holding(lone_project: Project) -> None:
+    """Where no cgroup can be had, as by many an unprivileged user, that is said, and the service runs on."""
+    lone_project.write(idle(web=""))
+    lone_project("up -d")
+    try:
+        lone_project("pause web")
+    except HostLacks as error:
+        assert "no freezer cgroup can be had here" in error.message
+        assert lone_project.containers()["web-1"].status == "running"
+        pytest.skip("needs a freezer cgroup")
+    assert f" Container {lone_project.name}-web-1  Paused" in lone_project.told
+    assert lone_project.containers()["web-1"].status == "paused"
+    lone_project("unpause web")
+    assert f" Container {lone_project.name}-web-1  Unpaused" in lone_project.told
+    assert lone_project.containers()["web-1"].status == "running"
+
+
+def test_ending(lone_project: Project) -> None:
+    lone_project.write(idle(web="", db=""))
+    lone_project("up -d")
+    name = lone_project.name
     for line, word, state in (
-        ("pause web", "Paused", "paused"),
-        ("unpause web", "Unpaused", "running"),
         ("stop -t 1 web", "Stopped", "exited"),
         ("start web", "Started", "running"),
         ("restart -t 1 web", "Started", "running"),
         ("kill web", "Killed", "exited"),
     ):
-        root_project(line)
-        assert f" Container {name}-web-1  {word}" in root_project.told, line
-        assert root_project.containers()["web-1"].status == state, line
-    assert str(root_project("ps --status exited -q")) == root_project.ids()["web-1"]
-    root_project("rm -f")
-    assert sorted(root_project.containers()) == ["db-1"]
+        lone_project(line)
+        assert f" Container {name}-web-1  {word}" in lone_project.told, line
+        assert lone_project.containers()["web-1"].status == state, line
+    assert str(lone_project("ps --status exited -q")) == lone_project.ids()["web-1"]
+    lone_project("rm -f")
+    assert sorted(lone_project.containers()) == ["db-1"]
     with pytest.raises(NotFound, match='service "web" is not running'):
-        root_project("exec -T web true")
+        lone_project("exec -T web true")
     with pytest.raises(NotFound, match="no such service: wob"):
-        root_project("stop wob")
+        lone_project("stop wob")
 
 
-def test_the_first_exit_ends_all_and_gives_the_code(root_project: Project) -> None:
+def test_the_first_exit_ends_all_and_gives_the_code(lone_project: Project) -> None:
     job = "  job: {image: lab/busybox, network_mode: none, command: sh -c 'echo working; sleep 0.3; exit 5'}\n"
-    root_project.write(idle(web="") + job)
-    result = root_project("up -t 1 --abort-on-container-exit")
-    assert result.exit_code == 5 and "job-1  | working" in root_project.out
-    assert "Aborting on container exit..." in root_project.told
-    assert {container.status for container in root_project.containers().values()} == {"exited"}
-    assert root_project("up -t 1 --exit-code-from web").exit_code == 0
+    lone_project.write(idle(web="") + job)
+    result = lone_project("up -t 1 --abort-on-container-exit")
+    assert result.exit_code == 5 and "job-1  | working" in lone_project.out
+    assert "Aborting on container exit..." in lone_project.told
+    assert {container.status for container in lone_project.containers().values()} == {"exited"}
+    assert lone_project("up -t 1 --exit-code-from web").exit_code == 0
 
 
-def test_an_interrupt_stops_what_up_has_started(root_project: Project) -> None:
-    root_project.write(idle(web="", db="").replace("trap", "echo up; trap"))
-    with root_project.begin("up") as process:
+def test_an_interrupt_stops_what_up_has_started(lone_project: Project) -> None:
+    lone_project.write(idle(web="", db="").replace("trap", "echo up; trap"))
+    with lone_project.begin("up") as process:
         try:
             assert process.stdout is not None
             lines = []
@@ -310,44 +332,44 @@ def test_an_interrupt_stops_what_up_has_started(root_project: Project) -> None:
         finally:
             process.kill()
     assert process.returncode == 130 and "Gracefully stopping..." in err and "web-1  Stopped" in err
-    assert {container.status for container in root_project.containers().values()} == {"exited"}
+    assert {container.status for container in lone_project.containers().values()} == {"exited"}
 
 
-def test_mistakes_are_told_in_dockers_words(root_project: Project) -> None:
-    root_project.write("services:\n  web:\n    imge: lab/busybox\n")
+def test_mistakes_are_told_in_dockers_words(lone_project: Project) -> None:
+    lone_project.write("services:\n  web:\n    imge: lab/busybox\n")
     with pytest.raises(ComposeError, match="additional properties 'imge' not allowed") as caught:
-        root_project("up -d")
+        lone_project("up -d")
     assert caught.value.line == 3
-    root_project.write(idle(web=", container_name: www"))
+    lone_project.write(idle(web=", container_name: www"))
     with pytest.raises(InvalidParameter, match="custom container name"):
-        root_project("up -d --scale web=2")
+        lone_project("up -d --scale web=2")
     with pytest.raises(UsageError, match="--force-recreate and --no-recreate are incompatible"):
-        root_project("up --force-recreate --no-recreate")
-    root_project.write(idle(web="").replace("lab/busybox", "lab/nothing-such"))
+        lone_project("up --force-recreate --no-recreate")
+    lone_project.write(idle(web="").replace("lab/busybox", "lab/nothing-such"))
     with pytest.raises(ContainerlabError, match="lab/nothing-such"):
-        root_project("up -d --pull never")
-    assert not root_project.containers()
+        lone_project("up -d --pull never")
+    assert not lone_project.containers()
 
 
-def test_a_name_alone_is_enough_to_end_a_project(root_project: Project) -> None:
-    root_project.write(TWO)
-    root_project("up -d")
-    (root_project.folder / "compose.yaml").rename(root_project.folder / "gone")
-    assert len(root_project(f"-p {root_project.name} ps")) == 2  # type: ignore[arg-type]
-    root_project(f"-p {root_project.name} down -t 1 -v")
-    assert not root_project.containers()
-    assert root_project.told.index("web-1  Removed") < root_project.told.index("db-1  Stopping"), (
+def test_a_name_alone_is_enough_to_end_a_project(lone_project: Project) -> None:
+    lone_project.write(TWO)
+    lone_project("up -d")
+    (lone_project.folder / "compose.yaml").rename(lone_project.folder / "gone")
+    assert len(lone_project(f"-p {lone_project.name} ps")) == 2  # type: ignore[arg-type]
+    lone_project(f"-p {lone_project.name} down -t 1 -v")
+    assert not lone_project.containers()
+    assert lone_project.told.index("web-1  Removed") < lone_project.told.index("db-1  Stopping"), (
         "labels have the order"
     )
 
 
-def test_wait_gives_up_after_its_time_and_a_policy_that_cannot_be_kept_is_refused(root_project: Project) -> None:
-    root_project.write(idle(web=", healthcheck: {test: [CMD, 'false'], interval: 100ms, retries: 1000}"))
+def test_wait_gives_up_after_its_time_and_a_policy_that_cannot_be_kept_is_refused(lone_project: Project) -> None:
+    lone_project.write(idle(web=", healthcheck: {test: [CMD, 'false'], interval: 100ms, retries: 1000}"))
     with pytest.raises(StartFailed, match="application not healthy after 1s"):
-        root_project("up --wait --wait-timeout 1")
-    root_project.write(idle(web=", pull_policy: daily"))
+        lone_project("up --wait --wait-timeout 1")
+    lone_project.write(idle(web=", pull_policy: daily"))
     with pytest.raises(InvalidParameter, match="pull_policy daily isn't carried out"):
-        root_project("up -d")
+        lone_project("up -d")
 
 
 def test_a_second_network_and_a_shared_namespace(project: Project) -> None:

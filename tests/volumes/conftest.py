@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,11 +14,26 @@ from typing import Any
 import docker
 import pytest
 
-from tests.clients.conftest import cli, client, host, name, store
+from tests.clients.conftest import cli, client, name, store
+from tests.rungs import each_host_in_time as host
+from tests.rungs import many_ids
 
-__all__ = ["cli", "client", "content", "host", "name", "pair", "run", "store", "volume"]
+__all__ = ["cli", "client", "content", "host", "many_ids", "name", "pair", "run", "store", "tmp_path", "volume"]
 
 IMAGE = "lab/busybox"
+
+
+@pytest.fixture
+def tmp_path(host: str) -> Iterator[Path]:
+    """A folder of the engine's own user, who may not look into pytest's."""
+    made = Path(tempfile.mkdtemp(prefix="cl-volumes-", dir="/tmp"))
+    owner = Path(host.removeprefix("unix://")).stat()
+    os.chown(made, owner.st_uid, owner.st_gid)
+    made.chmod(0o777)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
 
 
 @pytest.fixture
@@ -34,17 +52,17 @@ def volume(pair: tuple[str, str]) -> str:
     return pair[0]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def content(host: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An image with files, links, owners and modes at /data."""
+    """An image with files, links, modes and, where there are any, owners at /data."""
     made = docker.DockerClient(base_url=host)
     tag = f"t{uuid.uuid4().hex[:10]}:1"
     folder = tmp_path_factory.mktemp("content")
     (folder / "Dockerfile").write_text(
         f"FROM {IMAGE}\n"
         "RUN mkdir -p /data/deep && echo image > /data/file && ln -s file /data/link"
-        " && echo x > /data/deep/er && chown 7:8 /data && chmod 1770 /data && chown 9:10 /data/file"
-        " && chmod 4750 /data/file\n"
+        " && echo x > /data/deep/er && (chown 7:8 /data; chown 9:10 /data/file; true)"
+        " && chmod 1770 /data && chmod 4750 /data/file\n"
     )
     made.images.build(path=str(folder), tag=tag)
     yield tag

@@ -14,8 +14,10 @@ from pathlib import Path
 import docker
 import pytest
 
-from tests.clients.conftest import Cli
+from tests.clients.conftest import Cli, host
 from tests.volumes.conftest import IMAGE, bind
+
+__all__ = ["host"]  # root's: what root mounts after an unprivileged engine began is nothing to that one
 
 pytestmark = pytest.mark.root
 RUN = ("run", "--rm", "--network", "none")
