@@ -8,7 +8,7 @@ APART := $(VENV)/apart/.set-up
 LAB_LINK := $(VENV)/etc/jupyter/jupyter_server_config.d/containerlab.json
 WORKERS ?= 2
 
-.PHONY: demo site test test-all test-clients test-clients-docker lab bench gallery lint setup setup-test trust clean
+.PHONY: demo site slides test test-all test-clients test-clients-docker lab bench gallery lint setup setup-test trust clean
 
 setup: $(STAMP) $(LAB_LINK)
 setup-test: $(TEST_STAMP) $(APART) $(LAB_LINK)
@@ -39,6 +39,10 @@ demo: setup
 # The course as web pages, outputs included: nothing is run, nothing is fetched.
 site: setup
 	$(BIN)/python -m course.site build/site
+
+# For whoever teaches: reveal.js and all, for a hall without internet.
+slides: setup $(APART)
+	$(BIN)/python -m course.slides build/slides
 
 test: setup-test lint
 	$(BIN)/python -m pytest -m 'not slow' -n $(WORKERS) --dist loadfile

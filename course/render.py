@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 import nbformat
@@ -28,6 +29,7 @@ def render(cells: list[NotebookNode]) -> str:
     return _LINK.sub(r'href="\1.html"', body).replace("<pre>", '<pre tabindex="0">')
 
 
+@functools.cache
 def _exporter() -> HTMLExporter:
     settings = Config()
     settings.HTMLExporter.exclude_input_prompt = True
