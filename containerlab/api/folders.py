@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import socket
 import stat
 from pathlib import Path
 
-from containerlab.errors import Forbidden
+from containerlab.errors import Forbidden, HostLacks
 
 __all__ = ["listen", "lock", "make_private"]
 
 _BACKLOG = 1024
 
 
-def make_private(folder: Path) -> None:
+def make_private(folder: Path, chosen_by: str = "CONTAINERLAB_STORE") -> None:
     """Make ``folder`` (mode 0700) and what is missing above it; raise Forbidden if it isn't the caller's alone.
 
-    The check matters below ``/tmp``, where another user may have made the name first, or a link of it.
+    The check matters below ``/tmp``, where another user may have made the name first, or a link of it. Raises HostLacks
+    where it can't be made; ``chosen_by`` is the variable that says where it lies.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
     try:
-        folder.mkdir(mode=0o700)
-    except FileExistsError:
-        pass
+        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+    except OSError as error:
+        raise HostLacks(
+            f"the folder {folder} can't be made: {error.strerror}",
+            hint=f"Set {chosen_by} to a folder on a local file system that you may write to.",
+        ) from error
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
         raise Forbidden(
             f"{folder} is not a folder of uid {os.geteuid()}",
-            hint="Remove it, or choose another store with CONTAINERLAB_STORE.",
+            hint=f"Remove it, or set {chosen_by} to another folder.",
         )
     if found.st_mode & 0o077:
         folder.chmod(0o700)

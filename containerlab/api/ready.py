@@ -12,7 +12,7 @@ import os
 
 from containerlab.errors import ContainerlabError
 
-__all__ = ["Starter", "reason"]
+__all__ = ["Starter", "hint", "reason"]
 
 _VARIABLE = "CONTAINERLAB_READY_FD"
 
@@ -20,6 +20,11 @@ _VARIABLE = "CONTAINERLAB_READY_FD"
 def reason(error: BaseException) -> str:
     """What to tell about ``error``: our own errors speak for themselves, others need their class's name."""
     return error.message if isinstance(error, ContainerlabError) else f"{type(error).__name__}: {error}"
+
+
+def hint(error: BaseException) -> str:
+    """What to do about it, where somebody knows."""
+    return error.hint if isinstance(error, ContainerlabError) else ""
 
 
 class Starter:
@@ -41,7 +46,7 @@ class Starter:
 
     def failed(self, error: BaseException) -> None:
         """The engine won't start, and why."""
-        self._tell({"status": "failed", "message": reason(error), "hint": getattr(error, "hint", "")})
+        self._tell({"status": "failed", "message": reason(error), "hint": hint(error)})
 
     def _tell(self, what: dict[str, str]) -> None:
         if self._descriptor is None:

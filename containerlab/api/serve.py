@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from containerlab import paths
 from containerlab.api import folders, tls
-from containerlab.api.ready import Starter, reason
+from containerlab.api.ready import Starter, hint, reason
 from containerlab.api.serverside import enter_without_client
 
 if TYPE_CHECKING:
@@ -56,8 +56,9 @@ def main(argv: list[str]) -> int:
     try:
         options.tls = tls.tls_context(options)
         run = paths.run_folder(options.store)
-        for folder in (options.store, run.parent, run):
-            folders.make_private(folder)
+        folders.make_private(options.store)
+        for folder in (run.parent, run):
+            folders.make_private(folder, "XDG_RUNTIME_DIR")
         if options.detach:
             _detach(run / "engine.log")
         _configure_logging()
@@ -72,7 +73,7 @@ def main(argv: list[str]) -> int:
         return ended
     except Exception as error:
         _log.info("the engine ends with an error", exc_info=True)
-        print(f"containerlab serve: {reason(error)}", file=sys.stderr)
+        print("\n".join(filter(None, [f"containerlab serve: {reason(error)}", hint(error)])), file=sys.stderr)
         starter.failed(error)
         return 1
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _BY_STATUS: dict[int, type[ContainerlabError]] = {
     400: InvalidParameter, 403: Forbidden, 404: NotFound, 409: Conflict, 501: HostLacks, 507: StorageFull,
 }  # fmt: skip
+_MAKE_ROOM = "Make room (containerlab system prune), or set CONTAINERLAB_STORE to a folder on a larger file system."
 _NO_CONTAINER = re.compile(r"No such container: (\S+)", re.IGNORECASE)
 _NO_IMAGE = re.compile(r"No such image: (\S+)", re.IGNORECASE)
 _NOT_FOUND = ("executable file not found", "no such file or directory")
@@ -140,7 +141,7 @@ def _api(error: docker.errors.APIError, client: Any) -> ContainerlabError:
             if found:
                 return kind(found.group(1), hint=given_hint or _near(found.group(1), known, client) or listing)
     kind_of = _BY_STATUS.get(status, ContainerlabError)
-    return kind_of(head, hint=given_hint)
+    return kind_of(head, hint=given_hint or (_MAKE_ROOM if kind_of is StorageFull else ""))
 
 
 def _near(name: str, known: Any, client: Any) -> str:

@@ -46,9 +46,11 @@ c.Spawner.environment = {
     "MALLOC_ARENA_MAX": "1",
 }
 c.Spawner.env_keep = ["PATH", "LANG", "LC_ALL"]
-c.Spawner.start_timeout = 120
-c.Spawner.http_timeout = 120
-c.JupyterHub.concurrent_spawn_limit = 10
+# A class comes at once: all are let in (a hub that is asked for more than its limit sends students away for a minute),
+# and the last server may take a while.
+c.JupyterHub.concurrent_spawn_limit = 100
+c.Spawner.start_timeout = 300
+c.Spawner.http_timeout = 300
 
 c.JupyterHub.bind_url = "http://127.0.0.1:8000"
 c.JupyterHub.hub_ip = "127.0.0.1"

@@ -9,7 +9,7 @@ import stat
 import pytest
 
 from containerlab.api import folders
-from containerlab.errors import Forbidden
+from containerlab.errors import Forbidden, HostLacks
 
 
 def test_a_folder_is_made_for_the_owner_alone_whatever_the_umask(tmp_path):
@@ -40,6 +40,13 @@ def test_a_folder_of_another_user_is_refused(tmp_path):
     os.chown(tmp_path / "theirs", 12345, 12345)
     with pytest.raises(Forbidden):
         folders.make_private(tmp_path / "theirs")
+
+
+def test_a_folder_that_can_not_be_made_is_said_with_what_to_set(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(HostLacks, match=r"the folder .*/file/store can't be made: File exists") as refused:
+        folders.make_private(tmp_path / "file/store", "XDG_RUNTIME_DIR")
+    assert "Set XDG_RUNTIME_DIR to a folder" in refused.value.hint
 
 
 def test_one_holds_the_lock_until_it_is_closed(tmp_path):

@@ -35,4 +35,6 @@ class Routes(Proxy):
         return self._routes
 
     def _write(self) -> None:
-        Path(self.file).write_text(json.dumps({spec: route["target"] for spec, route in self._routes.items()}))
+        half = Path(f"{self.file}.tmp")
+        half.write_text(json.dumps({spec: route["target"] for spec, route in self._routes.items()}))
+        half.replace(self.file)

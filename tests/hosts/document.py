@@ -2,6 +2,7 @@
 
 ``python -m tests.hosts.document`` writes it from the table in ``runtime/losses.py`` and from ``results.json``, which
 ``--run`` makes anew (as root, some ten minutes): each module runs in a Binder-like host, and every test is counted.
+``--run-guest`` does that for ``guest.json`` and the machine that has cgroup v2 alone (two minutes).
 """
 
 from __future__ import annotations
@@ -10,19 +11,21 @@ import json
 import re
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from containerlab import rung
 from containerlab.runtime.losses import TABLE
+from tests.hosts import guest
 from tests.hosts.binder import PARTS
+from tests.hosts.counts import count, table
 
 __all__ = ["document"]
 
 _SOURCE = Path(__file__).resolve().parents[2]
 _RESULTS = Path(__file__).with_name("results.json")
+_GUEST_RESULTS = Path(__file__).with_name("guest.json")
 _PAGE = _SOURCE / "docs/hosts.md"
-_LINE = re.compile(r"^(tests/[\w/]+\.py)::(\S.*?) (PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)\b", re.MULTILINE)
 _LESSON = re.compile(r"^@lesson (\{.*\})$", re.MULTILINE)
 _LIMIT_S = 3600
 _MODULES = (
@@ -56,9 +59,12 @@ _TESTS = """
 In a Binder-like host (`tests/hosts/binder.py`): uid 1000, Docker's default seccomp profile, no user namespace, no
 `/dev/fuse`, a home on an overlay. What fails there asks for something that the table above says is lost, or is a fault
 still to be mended.
+"""
+_GUEST = """
+## Tests that ran with cgroup v2 alone
 
-| module | passed | failed | skipped |
-|---|---|---|---|
+In a machine that boots for them (`tests/hosts/guest.py`: QEMU, Debian's cloud kernel), as root, the controllers
+delegated to their group. What is skipped there needs cgroup v1, or a program that the machine lacks.
 """
 _LESSONS = """
 ## Lessons on the rung proot
@@ -79,10 +85,7 @@ def document() -> str:
         lines.append(f"| {row.what} | " + " | ".join(row.on(name) for name in rung.RUNGS) + " |")
     results = json.loads(_RESULTS.read_text())
     text = _HEAD + "\n".join(lines) + "\n" + _TESTS
-    for module, counts in sorted(results["modules"].items()):
-        text += f"| `{module}` | {counts['passed']} | {counts['failed']} | {counts['skipped']} |\n"
-    failed = ", ".join(f"`{name}`" for name in results["failed"]) or "none"
-    text += f"\nFailed: {failed}.\n{_LESSONS}"
+    text += table(results) + _GUEST + table(json.loads(_GUEST_RESULTS.read_text())) + _LESSONS
     for told in results.get("lessons", []):
         own = told["cells"] - told["as_stored"] - told["left_out"]
         text += f"| {told['name']} | {told['cells']} | {told['as_stored']} | {told['left_out']} | {own} |\n"
@@ -103,22 +106,22 @@ def _run() -> None:
     done = subprocess.run(
         [*command, *words], cwd=_SOURCE, capture_output=True, text=True, timeout=_LIMIT_S, check=False
     )
-    counts: dict[str, Counter[str]] = {}
-    failed = set()
-    for module, name, outcome in _LINE.findall(done.stdout):
-        kind = {"PASSED": "passed", "SKIPPED": "skipped"}.get(outcome, "failed")
-        counts.setdefault(module, Counter())[kind] += 1
-        if kind == "failed":
-            failed.add(name.partition("[")[0])
-    modules = {
-        module: {kind: found[kind] for kind in ("passed", "failed", "skipped")} for module, found in counts.items()
-    }
     told = [json.loads(line) for line in _LESSON.findall(done.stdout)]
-    results = {"modules": modules, "failed": sorted(failed), "lessons": told}
-    _RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+    _write(_RESULTS, count(done.stdout) | {"lessons": told})
+
+
+def _run_in_guest() -> None:
+    _, said = guest.run(["-p", "no:cacheprovider", "--tb=no", "-v", *guest.MODULES])
+    _write(_GUEST_RESULTS, count(said))
+
+
+def _write(file: Path, results: dict[str, Any]) -> None:
+    file.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--run"]:
         _run()
+    if sys.argv[1:] == ["--run-guest"]:
+        _run_in_guest()
     _PAGE.write_text(document())

@@ -28,7 +28,10 @@ from containerlab.runtime.vm.busybox import read_busybox
 from containerlab.runtime.vm.cpio import Archive
 from containerlab.runtime.vm.qemu import Machine
 
-__all__ = ["run"]
+__all__ = ["MODULES", "run"]
+
+MODULES = ("tests/cgroups", "tests/runtime")
+"""What runs there, of the runtime's own tests."""
 
 _SOURCE = Path(__file__).resolve().parents[2]
 _DISTRIBUTIONS = ("pytest", "containerlab", "docker")

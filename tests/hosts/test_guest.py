@@ -9,15 +9,13 @@ import pytest
 from containerlab.errors import HostLacks
 from tests.hosts import guest
 
-_MODULES = ("tests/cgroups", "tests/runtime")
-
 
 @pytest.mark.slow
 @pytest.mark.vm
 @pytest.mark.root
 def test_the_runtimes_tests_pass_with_cgroup_v2_alone() -> None:
     try:
-        code, said = guest.run(["-p", "no:cacheprovider", "--tb=short", "-v", *_MODULES])
+        code, said = guest.run(["-p", "no:cacheprovider", "--tb=short", "-v", *guest.MODULES])
     except HostLacks as lacks:
         pytest.skip(str(lacks))
     assert re.findall(r"^@guest mounts (\S+)$", said, re.MULTILINE) == ["cgroup2"]

@@ -119,19 +119,30 @@ def test_a_store_is_not_opened_on_a_rung_that_reads_its_layers_otherwise(tmp_pat
 
 
 @pytest.mark.root
-def test_an_engine_says_at_its_start_that_its_store_can_not_be_executed_from(tmp_path: Path) -> None:
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "noexec", "cl-noexec", tmp_path], check=True)
+@pytest.mark.parametrize("verb", [["ps"], ["run", "lab/busybox", "true"], ["serve"]])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("noexec", "its file system is mounted noexec"),
+        ("ro", "can't be made: Read-only file system"),
+        ("size=4m", "only 4 MiB are free there"),
+    ],
+)
+def test_an_engine_says_at_its_start_that_its_store_can_not_lie_there(
+    tmp_path: Path, options: str, words: str, verb: list[str]
+) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "cl-store", tmp_path], check=True)
     try:
         environment = {**os.environ, "CONTAINERLAB_STORE": str(tmp_path / "store")}
         environment.pop("DOCKER_HOST", None)
-        done = subprocess.run(
-            [sys.executable, "-m", "containerlab", "ps"], env=environment, capture_output=True, text=True, check=False
-        )
+        command = [sys.executable, "-m", "containerlab", *verb]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
     finally:
-        subprocess.run(["umount", tmp_path], check=True)
+        # At once, whoever is still in it: the engine that refused may be on its way out.
+        subprocess.run(["umount", "--lazy", tmp_path], check=True)
     assert done.returncode != 0
-    assert "mounted noexec" in done.stderr
-    assert "Set CONTAINERLAB_STORE" in done.stderr
+    assert words in done.stderr
+    assert "et CONTAINERLAB_STORE to a folder on " in done.stderr
 
 
 @pytest.mark.root
