@@ -42,6 +42,7 @@ from containerlab.build.turns import Turns
 from containerlab.database import Database
 from containerlab.errors import ContainerlabError, InvalidParameter, NoSuchImage
 from containerlab.images import Image, ImageStore, Reference
+from containerlab.images.spread import spread
 
 __all__ = ["Builder"]
 
@@ -74,6 +75,7 @@ class Builder:
         self.folder = store_folder / "builds"
         self.seccomp_cache = store_folder / "seccomp"
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        spread(self.folder)
         unmount_below(self.folder)
         for left in self.folder.iterdir():
             # Of a build whose engine was killed: its layers are whole or absent, the rest is scratch.

@@ -21,6 +21,7 @@ from pathlib import Path
 from containerlab.images import trees
 from containerlab.images._syscalls import syncfs
 from containerlab.images.graves import Graves
+from containerlab.images.spread import spread
 
 __all__ = ["LayerFolder"]
 
@@ -41,6 +42,7 @@ class LayerFolder:
         for path in (folder / _EMPTY / "diff", folder / _EMPTY / "second"):
             path.chmod(0o755)  # it shows as the root of an image without layers
         self._link(_EMPTY, _EMPTY)
+        spread(scratch)
 
     def lower(self, links: list[str]) -> list[str]:
         """Overlayfs's names of layers by their short links, relative to ``folder``; never empty."""
