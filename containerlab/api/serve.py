@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import math
 import os
 import resource
 import signal
@@ -83,7 +84,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--store", type=_absolute, help="folder of images, layers and containers")
     parser.add_argument("--socket", type=_absolute, help="unix socket to listen on (default: in the run folder)")
     parser.add_argument(
-        "--idle-exit", type=float, default=0, metavar="SECONDS", help="end after this long unused; 0: never"
+        "--idle-exit", type=_seconds, default=0.0, metavar="SECONDS", help="end after this long unused; 0: never"
     )
     parser.add_argument("--detach", action="store_true", help="leave the terminal; errors go to engine.log")
     parser.add_argument("--config", type=_absolute, metavar="FILE", help="settings (default: config.json in the store)")
@@ -93,6 +94,16 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     options.store = options.store or paths.store_folder()
     options.socket = options.socket or paths.api_socket(options.store)
     return options
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} isn't a number of seconds, 0 or more")
+    return seconds
 
 
 def _absolute(path: str) -> Path:

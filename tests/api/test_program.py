@@ -35,8 +35,9 @@ def test_serve_says_what_it_takes():
     assert all(option in done.stdout for option in ("--socket", "--store", "--idle-exit"))
 
 
-def test_a_bad_option_of_serve_is_a_usage_error():
-    command = [sys.executable, "-m", "containerlab", "serve", "--idle-exit", "soon"]
+@pytest.mark.parametrize("seconds", ["soon", "-5", "nan", "inf"])
+def test_a_bad_option_of_serve_is_a_usage_error(seconds):
+    command = [sys.executable, "-m", "containerlab", "serve", "--idle-exit", seconds]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert "--idle-exit" in done.stderr
