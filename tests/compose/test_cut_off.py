@@ -24,6 +24,7 @@ def slow(at: str) -> ParameterSet:
 
 
 SERVICES = ("a", "b", "c", "d")
+MADE = ("Creating", "Created")
 
 
 def file(step: int) -> str:
@@ -73,7 +74,8 @@ def problems(store: Store) -> str:
     "at",
     [
         "b-1  Created",
-        *(slow(at) for at in ("Network app_default  Creating", "a-1  Creating", "b-1  Starting", "c-1  Started")),
+        *(slow(f"{resource}  {word}") for resource in ("Network app_default", "Volume app_data") for word in MADE),
+        *(slow(f"{one}  {word}") for one in ("a-1", "d-1") for word in (*MADE, "Starting")),
     ],
 )
 def test_the_next_up_finishes_what_was_begun(own: Project, store: Store, at: str) -> None:
@@ -90,7 +92,17 @@ def test_the_next_up_finishes_what_was_begun(own: Project, store: Store, at: str
     assert not own.client.volumes.list(filters={"label": labels.PROJECT}) and not problems(store)
 
 
-@pytest.mark.parametrize("at", ["b-1  Recreate", *(slow(f"{one}  Recreated") for one in ("a-1", "b-1", "c-1"))])
+@pytest.mark.parametrize(
+    "at",
+    [
+        "b-1  Recreate\n",
+        *(
+            slow(f"{one}  {word}\n")
+            for one in ("a-1", "c-1")
+            for word in ("Recreate", "Recreated", "Starting", "Started")
+        ),
+    ],
+)
 def test_a_recreation_that_was_cut_off_keeps_its_volumes_and_gets_its_name(own: Project, store: Store, at: str) -> None:
     own.write(file(1))
     own("up -d")
@@ -104,6 +116,6 @@ def test_a_recreation_that_was_cut_off_keeps_its_volumes_and_gets_its_name(own: 
         f"{name}-1": "running" for name in SERVICES
     }
     for name in SERVICES:
-        own(f"exec -T {name} sh -c 'cat /kept/file; echo $STEP'")
-        assert own.out.split() == [name, "2"]
+        result = own(f"exec -T {name} sh -c 'cat /kept/file; echo $STEP'")
+        assert own.out.split() == [name, "2"], (result.exit_code, own.containers()[f"{name}-1"].attrs["State"])
     assert not problems(store)
