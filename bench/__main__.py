@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from bench import cases, cases_api, cases_build, cases_compose, cases_network, cases_panel
+from bench import cases, cases_api, cases_build, cases_compose, cases_network, cases_panel, cases_pictures
 from bench.cases_proot import proot
 from bench.engines import Engine, dockerd, ours
 from bench.facts import facts, load
@@ -28,6 +28,7 @@ class Report:
         self.pairs: list[Pair] = []
         self.memory: dict[str, dict[str, float]] = {}
         self.panel: dict[str, float] = {}
+        self.pictures: dict[str, float] = {}
         self.not_run: dict[str, str] = {}
 
     def take(self, name: str, measure: Callable[[], list[Pair]]) -> None:
@@ -71,6 +72,17 @@ class Report:
             flush=True,
         )
 
+    def take_pictures(self, engine: Engine) -> None:
+        """How long each picture takes."""
+        try:
+            self.pictures = cases_pictures.pictures(engine)
+        except Exception as error:
+            self.skip("pictures", error)
+            return
+        for what, took in self.pictures.items():
+            verdict = "met" if took <= cases_pictures.TARGET_MS else "NOT met"
+            print(f"picture, {what}: {took} ms (target {cases_pictures.TARGET_MS:.0f} ms, {verdict})", flush=True)
+
     def skip(self, name: str, error: Exception) -> None:
         self.not_run[name] = f"{type(error).__name__}: {error}"
         print(f"not run: {name}: {self.not_run[name]}", flush=True)
@@ -81,6 +93,7 @@ class Report:
             "memory": self.memory,
             "memory_targets_mb": {"at_rest_pss_mb": _AT_REST_MB, "each_idle_container_pss_mb": _EACH_MB},
             "panel": self.panel,
+            "pictures_ms": self.pictures,
             "not_run": self.not_run,
         }
 
@@ -90,7 +103,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--n", type=int, default=100, help="turns of a sandbox; the engines' cases take half")
     parser.add_argument("--out", type=Path, default=Path("build/bench.json"))
-    parser.add_argument("--only", choices=["networks", "proot"], help="this part alone")
+    parser.add_argument("--only", choices=["networks", "pictures", "proot"], help="this part alone")
     options = parser.parse_args()
     if os.geteuid() != 0:
         print("bench: dockerd and crun are compared as root; run it as root", file=sys.stderr)
@@ -100,9 +113,11 @@ def main() -> int:
     if options.only is None:
         report.take("sandbox", lambda: sandbox(options.n))
         _compare_engines(report, max(10, options.n // 2))
-    if options.only != "proot":
+    if options.only in (None, "pictures"):
+        _time_pictures(report)
+    if options.only in (None, "networks"):
         _compare_networks(report, max(10, options.n // 2))
-    if options.only != "networks":
+    if options.only in (None, "proot"):
         report.take("proot", lambda: proot(max(10, options.n // 2)))
     result = {**about, "load": {"before": load_before, "after": load()}, **report.to_dict()}
     options.out.parent.mkdir(parents=True, exist_ok=True)
@@ -133,6 +148,16 @@ def _compare_engines(report: Report, n: int) -> None:
         report.take_panel(engine)
         report.take_memory(engine)
         report.take_memory(peer)
+
+
+def _time_pictures(report: Report) -> None:
+    with ExitStack() as stack:
+        try:
+            engine = stack.enter_context(ours())
+        except Exception as error:
+            report.skip("pictures", error)
+            return
+        report.take_pictures(engine)
 
 
 def _compare_networks(report: Report, n: int) -> None:

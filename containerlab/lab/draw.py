@@ -118,7 +118,14 @@ def plot_axes(figure: Canvas, rectangle: tuple[float, float, float, float]) -> A
 def label(axes: Axes, x: float, y: float, words: str, *, size: float = 11, tone: str = "text", **more: object) -> None:
     """Text at a point, centred on it unless ``ha`` and ``va`` say otherwise."""
     place: dict[str, Any] = {"ha": "center", "va": "center", **more}
-    axes.text(x, y, words, fontsize=size, color=ink(tone), family=families(words), **place)
+    font = _font(tuple(families(words)), size, place.pop("weight", "normal"))
+    axes.text(x, y, words, fontproperties=font, color=ink(tone), **place)
+
+
+@cache
+def _font(family: tuple[str, ...], size: float, weight: str) -> font_manager.FontProperties:
+    """Made once: a picture of many containers has hundreds of labels in few fonts."""
+    return font_manager.FontProperties(family=list(family), size=size, weight=weight)
 
 
 def box(
@@ -151,7 +158,7 @@ def box(
         patch.set_hatch(HATCHES.get(hue, ""))
     if gid:
         patch.set_gid(gid)
-    axes.add_patch(patch)
+    axes.add_artist(patch)  # add_patch would work out limits, which every picture sets itself
 
 
 def cut(words: str, inches: float, size: float) -> str:

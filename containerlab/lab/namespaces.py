@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
 
 from containerlab.errors import UsageError
-from containerlab.lab.draw import bare_axes, box, canvas, label
+from containerlab.lab.draw import bare_axes, box, canvas, cut, label
 from containerlab.lab.figure import Figure, Table
 from containerlab.lab.theme import SERIES
 from containerlab.lab.words import Words, say
@@ -33,6 +34,7 @@ NOTEBOOK, TERMINAL = Words("this notebook"), Words("this terminal")
 """What the process is called that looks on."""
 
 _UNKNOWN = "?"
+_FEW = 8  # residents that have room side by side
 
 
 @dataclass(frozen=True)
@@ -85,19 +87,10 @@ def draw_namespaces(residents: Sequence[Resident], chosen: Sequence[str] = tuple
     """The picture of :func:`namespaces`: a row for each kind, one box for each namespace, as wide as those inside."""
     kinds = [kind for kind in KINDS if kind in chosen and kind in residents[0].ids]
     letters = {kind: _letters([resident.ids.get(kind) for resident in residents]) for kind in kinds}
-    width = max(8.0, 3.4 + 1.9 * len(residents))
-    figure = canvas(width, 0.62 * len(kinds) + 0.8)
-    axes = bare_axes(figure, (0.0, 0.0, 1.0, 1.0))
-    for column, resident in enumerate(residents):
-        label(axes, 3.4 + 2 * column + 0.9, len(kinds) + 0.3, resident.name, size=12, weight="bold")
-    for row, kind in enumerate(kinds):
-        _row(axes, len(kinds) - 1 - row, kind, letters[kind])
-    axes.set_xlim(-0.1, 3.4 + 2 * len(residents))
-    axes.set_ylim(-0.15, len(kinds) + 0.7)
     return Figure(
         title=say("Who is in which namespace"),
         summary=_summary(residents, kinds, letters),
-        canvas=figure,
+        canvas=(_few if len(residents) <= _FEW else _many)(residents, kinds, letters),
         table=Table(
             (say("namespace"), say("what it holds"), *(resident.name for resident in residents)),
             [(kind, say(KINDS[kind]), *(_said(letter) for letter in letters[kind])) for kind in kinds],
@@ -106,10 +99,77 @@ def draw_namespaces(residents: Sequence[Resident], chosen: Sequence[str] = tuple
     )
 
 
+def _few(residents: Sequence[Resident], kinds: Sequence[str], letters: dict[str, list[str]]) -> Canvas:
+    """A column for each resident."""
+    figure = canvas(max(8.0, 3.4 + 1.9 * len(residents)), 0.62 * len(kinds) + 0.8)
+    axes = bare_axes(figure, (0.0, 0.0, 1.0, 1.0))
+    for column, resident in enumerate(residents):
+        label(axes, 3.4 + 2 * column + 0.9, len(kinds) + 0.3, resident.name, size=12, weight="bold")
+    for row, kind in enumerate(kinds):
+        _row(axes, len(kinds) - 1 - row, kind, letters[kind])
+    axes.set_xlim(-0.1, 3.4 + 2 * len(residents))
+    axes.set_ylim(-0.15, len(kinds) + 0.7)
+    return figure
+
+
+def _many(residents: Sequence[Resident], kinds: Sequence[str], letters: dict[str, list[str]]) -> Canvas:
+    """A line for each resident: as columns, many would be too narrow to read on a page."""
+    figure = canvas(3.0 + 1.0 * len(kinds), 0.36 * len(residents) + 0.7)
+    axes = bare_axes(figure, (0.0, 0.0, 1.0, 1.0))
+    for column, kind in enumerate(kinds):
+        label(axes, column + 0.5, len(residents) + 0.5, kind, size=12, weight="bold")
+        for begin, end in _runs(letters[kind]):
+            _pile(axes, column, len(residents) - end, end - begin, letters[kind][begin])
+    for line, resident in enumerate(residents):
+        words = cut(resident.name, 2.7, 11)
+        label(axes, -0.15, len(residents) - line - 0.5, words, size=11, ha="right", weight="bold")
+    axes.set_xlim(-3.0, len(kinds))
+    axes.set_ylim(-0.1, len(residents) + 1.0)
+    return figure
+
+
+def _runs(letters: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """From where to where neighbours are in one namespace; what can't be seen is nobody's neighbour."""
+    begin = 0
+    for at in range(1, len(letters) + 1):
+        if at == len(letters) or letters[at] != letters[begin] or letters[at] == _UNKNOWN:
+            yield begin, at
+            begin = at
+
+
+def _pile(axes: Axes, column: int, bottom: int, count: int, letter: str) -> None:
+    unknown = letter == _UNKNOWN
+    hue = "gold" if unknown else _hue(letter)
+    box(axes, column + 0.08, bottom + 0.08, 0.84, count - 0.16, hue, dashed=unknown)
+    label(axes, column + 0.5, bottom + count / 2, letter, size=11)
+
+
+def _hue(letter: str) -> str:
+    return SERIES[(_number(letter)) % len(SERIES)]
+
+
+def _number(letters: str) -> int:
+    """A is 0, Z 25, AA 26."""
+    number = 0
+    for letter in letters:
+        number = 26 * number + ord(letter) - ord("A") + 1
+    return number - 1
+
+
+def _name(number: int) -> str:
+    """The letters of the namespace of this number."""
+    letters = ""
+    number += 1
+    while number:
+        number, rest = divmod(number - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
+
+
 def _letters(ids: Sequence[int | None]) -> list[str]:
     """A letter for each namespace, A being the first one's: who has the same letter shares it."""
     known: dict[int, str] = {}
-    return [_UNKNOWN if one is None else known.setdefault(one, chr(ord("A") + len(known))) for one in ids]
+    return [_UNKNOWN if one is None else known.setdefault(one, _name(len(known))) for one in ids]
 
 
 def _said(letter: str) -> str:
@@ -125,7 +185,7 @@ def _row(axes: Axes, bottom: float, kind: str, letters: Sequence[str]) -> None:
             box(axes, left, bottom + 0.08, 1.8, 0.64, "gold", dashed=True)
             label(axes, left + 0.9, bottom + 0.4, "?", size=11)
             continue
-        hue = SERIES[(ord(letter) - ord("A")) % len(SERIES)]
+        hue = _hue(letter)
         # Neighbours that share one stand in one box: the wall between them isn't there.
         joined = column + 1 < len(letters) and letters[column + 1] == letter
         if column and letters[column - 1] == letter:

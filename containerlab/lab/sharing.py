@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,10 +112,12 @@ def read_sharing(client: Any, names: Iterable[str]) -> Sharing:
     Sizes and instructions come from the image's history. The classic API doesn't say which of its entries made a layer,
     so those are left out whose instruction only notes something (CMD, ENV, …).
     """
-    return Sharing(tuple(_image(client, name) for name in names))
+    chosen = list(names)
+    wasted = _wasted(client, chosen)
+    return Sharing(tuple(_image(client, name, wasted) for name in chosen))
 
 
-def _image(client: Any, name: str) -> ImageLayers:
+def _image(client: Any, name: str, wasted: Mapping[str, int]) -> ImageLayers:
     details = client.api.inspect_image(name)
     chain = chain_ids(details["RootFS"].get("Layers") or [])
     made = _makers(list(reversed(client.api.history(name))), len(chain))
@@ -125,17 +127,17 @@ def _image(client: Any, name: str) -> ImageLayers:
             Layer(chain_id, entry["Size"], _instruction(entry["CreatedBy"]))
             for chain_id, entry in zip(chain, made, strict=True)
         ),
-        _wasted(client, name) if len(chain) > 1 else 0,
+        wasted.get(details.get("Id", ""), 0),
     )
 
 
-def _wasted(client: Any, name: str) -> int:
-    """Docker's API has no word for it: only the kit's own engine tells it."""
+def _wasted(client: Any, names: list[str]) -> dict[str, int]:
+    """By the image's id, asked for all at once. Docker's API has no word for it: only the kit's own engine tells it."""
     try:
-        [image] = lab_get(client, "/containerlab/layers", image=name)["images"]
+        images = lab_get(client, "/containerlab/layers", image=names)["images"]
     except docker.errors.NotFound:
-        return 0
-    return sum(image["wasted"].values())
+        return {}
+    return {image["id"]: sum(image["wasted"].values()) for image in images}
 
 
 def _makers(entries: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:

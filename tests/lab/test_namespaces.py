@@ -68,3 +68,11 @@ def test_a_limit_that_is_far_away_is_told_but_not_drawn() -> None:
     words = [text.get_text() for axes in figure.canvas.axes for text in axes.texts]
     assert "limit 4 MB" in words and "limit 4096" not in words
     assert figure.table.rows[2] == ("processes", "2", "4096")
+
+
+def test_many_containers_are_lines_and_their_namespaces_have_names_beyond_z() -> None:
+    residents = [Resident(f"web-{number}", {"pid": number, "net": number // 2}) for number in range(60)]
+    figure = draw_namespaces(residents)
+    words = [text.get_text() for axes in figure.canvas.axes for text in axes.texts]
+    assert figure.table.rows[0][-1] == "BH" and {"web-59", "Z", "AA", "BH"} <= set(words)
+    assert figure.canvas.get_figwidth() < 12 and words.count("A") == 2, "who shares a namespace stands in one box"
