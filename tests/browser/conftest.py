@@ -18,7 +18,9 @@ def browser() -> Iterator[object]:
     """For one file alone: Playwright leaves an event loop running in this thread, in which asyncio.run can't work."""
     if _CHROMIUM is None:
         pytest.skip("needs Chromium (apt-test.txt)")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=30_000)  # a browser among other tests on few processors
 
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox"])

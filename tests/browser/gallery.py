@@ -6,6 +6,7 @@ theme is enough, with the marks by which a picture knows JupyterLab's theme; no 
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import re
@@ -46,7 +47,7 @@ def pictures(notebook: Path) -> Iterator[Picture]:
             for figure in _FIGURE.findall("".join(output.get("data", {}).get("text/html", ""))):
                 count += 1
                 caption = _CAPTION.search(figure)
-                words = _TAG.sub("", caption[1]) if caption else ""
+                words = html.unescape(_TAG.sub("", caption[1])) if caption else ""
                 yield Picture(f"{notebook.name[:2]}-{count}", figure, words)
 
 
@@ -89,7 +90,7 @@ def write(target: Path) -> None:
 def _entry(picture: Picture, language: str, notebook: Path) -> list[str]:
     place = f"{language}/{picture.name}" if language else picture.name
     lesson = f"../../{notebook.relative_to(ROOT).as_posix()}"
-    shots = " ".join(f'<img src="{place}-{theme}.png" width="49%" alt="">' for theme in _PAPERS)
+    shots = " ".join(f'<img src="{place}-{theme}.png" width="49%" alt="{theme}">' for theme in _PAPERS)
     return [f"[{notebook.stem}]({lesson}): {picture.words}", "", shots, ""]
 
 
