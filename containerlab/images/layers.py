@@ -1,9 +1,7 @@
 """Layers: unpacked once each, named by chain ID, counted by images and children, never written to again.
 
 A layer becomes visible by rename and known by its row, in that order; it is forgotten by its row and then
-removed. What a crash leaves between the two is swept when the store is opened. Until an image uses it, and so
-has it synced to the disk, a layer's row says under which boot it was made: after a power cut it isn't
-trusted.
+removed. What a crash leaves between the two is swept when the store is opened.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from containerlab.database import Database
-from containerlab.errors import BadArchive, NotFound
+from containerlab.errors import BadArchive
 from containerlab.images import copied_views, trees, views
 from containerlab.images._syscalls import RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS, openat2
 from containerlab.images.attributes import squashed_owner
@@ -29,6 +27,7 @@ from containerlab.images.files import Reserve, no_room
 from containerlab.images.folder import LayerFolder
 from containerlab.images.hashing import Hashed
 from containerlab.images.layer import Layer, Provenance, chain_id
+from containerlab.images.layer_table import LayerTable, as_layer
 from containerlab.images.limits import Limits
 from containerlab.images.pack import pack
 from containerlab.images.record import Recorder, replay, size_of
@@ -36,52 +35,17 @@ from containerlab.rung import copies_roots
 
 __all__ = ["LayerStore"]
 
-_TABLES = """
-CREATE TABLE IF NOT EXISTS layers (
-    chain_id TEXT PRIMARY KEY,
-    diff_id TEXT NOT NULL,
-    parent TEXT REFERENCES layers (chain_id),
-    link TEXT NOT NULL UNIQUE,
-    size INTEGER NOT NULL,
-    provenance TEXT NOT NULL,
-    squashed INTEGER NOT NULL,
-    boot_id TEXT
-);
-CREATE INDEX IF NOT EXISTS layers_parent ON layers (parent);
-CREATE TABLE IF NOT EXISTS layer_pins (
-    owner TEXT NOT NULL,
-    chain_id TEXT NOT NULL REFERENCES layers (chain_id),
-    PRIMARY KEY (owner, chain_id)
-);
-"""
 _RESERVE = 512 << 10  # a removal takes SQLite a few pages of its log
-_INSERT = "INSERT INTO layers VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-_PIN = "INSERT OR IGNORE INTO layer_pins VALUES (?, ?)"
-_CHAIN = """
-WITH RECURSIVE up AS (
-    SELECT *, 0 AS depth FROM layers WHERE chain_id = ?
-    UNION ALL
-    SELECT layers.*, depth + 1 FROM layers JOIN up ON layers.chain_id = up.parent
-)
-SELECT * FROM up ORDER BY depth
-"""
-_NEEDED = """
-SELECT 1 FROM layers WHERE parent = :chain
-UNION ALL SELECT 1 FROM images WHERE chain_id = :chain
-UNION ALL SELECT 1 FROM layer_pins WHERE chain_id = :chain
-"""
 
 
 class LayerStore:
     """All layers of one store; safe to use from any thread."""
 
     def __init__(self, database: Database, store_folder: Path, *, limits: Limits | None = None) -> None:
-        self._database = database
+        self._database, self._table = database, LayerTable(database)
         self._limits = limits or Limits()
         self._lock = threading.RLock()
-        self._boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         self._files = LayerFolder(store_folder / "layers", store_folder / "tmp")
-        database.ensure(_TABLES)
         self._recover()
         self._reserve = Reserve(store_folder / "reserve", _RESERVE)
 
@@ -94,26 +58,23 @@ class LayerStore:
 
     def get(self, chain: str) -> Layer:
         """Raises ``NotFound``."""
-        found = self._database.rows("SELECT * FROM layers WHERE chain_id = ?", chain)
-        if not found:
-            raise NotFound(f"no such layer: {chain}")
-        return _layer(found[0])
+        return self._table.get(chain)
 
     def has(self, chain: str) -> bool:
         """Whether the layer is known; a build asks this of its cache's records."""
-        return bool(self._database.rows("SELECT 1 FROM layers WHERE chain_id = ?", chain))
+        return self._table.has(chain)
 
     def chain(self, chain: str | None) -> list[Layer]:
         """A layer and all it stands on, base first. Raises ``NotFound``."""
-        return [_layer(row) for row in reversed(self._rows(chain))]
+        return [as_layer(row) for row in reversed(self._table.chain(chain))]
 
     def lower(self, chain: str | None) -> list[str]:
         """Overlayfs's names relative to ``folder``, top first; never empty. Raises ``NotFound``."""
-        return self._files.lower([row["link"] for row in self._rows(chain)])
+        return self._files.lower([row["link"] for row in self._table.chain(chain)])
 
     def all(self) -> list[Layer]:
         """Every layer, in no order."""
-        return [_layer(row) for row in self._database.rows("SELECT * FROM layers")]
+        return [as_layer(row) for row in self._table.all()]
 
     def diff(self, chain: str) -> Path:
         """The folder of the layer's own files, to be read only; ``.wh.`` names are overlayfs's marks there."""
@@ -154,7 +115,7 @@ class LayerStore:
             with copied_views.view(self._files, self.view(chain), upper, top) as fd:
                 yield fd
             return
-        links = [row["link"] for row in self._rows(chain)]
+        links = [row["link"] for row in self._table.chain(chain)]
         lower = self._files.lower_of_two(links) if upper is None and top is None else self._files.lower(links)
         lower = [views.quoted(top), *lower] if top is not None else lower
         with (
@@ -253,17 +214,10 @@ class LayerStore:
                 self._files.bury_later(half)
                 return self.get(layer.chain_id)
             link = self._files.adopt(half, layer.chain_id)
-            provenance = msgspec.json.encode(layer.provenance).decode()
-            values = (layer.chain_id, layer.diff_id, layer.parent, link, layer.size, provenance)
             try:
-                with self._database.transaction(durable=False) as transaction:
-                    transaction.execute(_INSERT, (*values, layer.squashed, self._boot_id))
-                    if owner is not None:
-                        transaction.execute(_PIN, (owner, layer.chain_id))
-            except BaseException as error:
+                self._table.insert(layer, link, owner)
+            except BaseException:
                 self._files.erase(layer.chain_id)
-                if isinstance(error, sqlite3.IntegrityError):
-                    raise NotFound(f"no such layer: {layer.parent}") from error  # removed meanwhile
                 raise
         return layer
 
@@ -287,16 +241,13 @@ class LayerStore:
 
     def pin(self, chain: str, owner: str) -> None:
         """Keep a layer (and all below it) for ``owner``, a container's or a build's id, until ``unpin``."""
-        with self._lock, self._database.transaction(durable=False) as transaction:
-            try:
-                transaction.execute(_PIN, (owner, chain))
-            except sqlite3.IntegrityError:
-                raise NotFound(f"no such layer: {chain}") from None
+        with self._lock:
+            self._table.pin(chain, owner)
 
     def unpin(self, owner: str) -> None:
         """Let go of what ``owner`` pinned; the layers stay until ``prune``, or until their image goes."""
-        with self._lock, self._database.transaction(durable=False) as transaction:
-            transaction.execute("DELETE FROM layer_pins WHERE owner = ?", (owner,))
+        with self._lock:
+            self._table.unpin(owner)
 
     def end_errands(self) -> list[str]:
         """What a killed process was about to load or to save: its pins (whose owners have a dash in their names), and
@@ -312,29 +263,19 @@ class LayerStore:
 
     def settle(self, chain: str | None) -> None:
         """Write a chain's files to the disk; from here on a power cut can't take them."""
-        pending = [row["chain_id"] for row in self._rows(chain) if row["boot_id"] is not None]
+        pending = [row["chain_id"] for row in self._table.chain(chain) if row["boot_id"] is not None]
         if not pending:
             return
         with no_room("the layers of an image"):
             self._files.sync()
-        with self._database.transaction(durable=False) as transaction:
-            for settled in pending:
-                transaction.execute("UPDATE layers SET boot_id = NULL WHERE chain_id = ?", (settled,))
+        self._table.settled(pending)
 
     def forget(self, chain: str | None, transaction: sqlite3.Connection) -> list[str]:
         """Within a transaction, drop the rows of ``chain`` and of what is below it, as far as nothing needs them.
 
         Gives the chain IDs, top first; ``removal`` runs such transactions.
         """
-        gone: list[str] = []
-        while chain is not None and transaction.execute(_NEEDED, {"chain": chain}).fetchone() is None:
-            row = transaction.execute("SELECT parent FROM layers WHERE chain_id = ?", (chain,)).fetchone()
-            if row is None:
-                break
-            transaction.execute("DELETE FROM layers WHERE chain_id = ?", (chain,))
-            gone.append(chain)
-            chain = row["parent"]
-        return gone
+        return self._table.forget(chain, transaction)
 
     def _erase(self, chains: list[str]) -> None:
         for chain in chains:
@@ -379,7 +320,7 @@ class LayerStore:
         """What is wrong, a sentence each: every row has its files, every file its row. Changes nothing."""
         problems: list[str] = []
         links = self._files.links()
-        rows = self._database.rows("SELECT * FROM layers")
+        rows = self._table.all()
         for row in rows:
             chain = row["chain_id"]
             if not self._files.diff(chain).is_dir():
@@ -396,28 +337,13 @@ class LayerStore:
     def _says(self, chain: str, row: sqlite3.Row) -> bool:
         try:
             text = self._files.diff(chain).with_name("layer.json").read_bytes()
-            return msgspec.json.decode(text, type=Layer) == _layer(row)
+            return msgspec.json.decode(text, type=Layer) == as_layer(row)
         except (OSError, msgspec.DecodeError):
             return False
 
     def _recover(self) -> None:
-        lost = "SELECT chain_id FROM layers WHERE boot_id IS NOT NULL AND boot_id != ?"
-        with self._database.transaction(durable=True) as transaction:
-            # A layer above a lost one was lost as well: settling writes whole chains.
-            transaction.execute("PRAGMA defer_foreign_keys = ON")
-            transaction.execute(f"DELETE FROM layer_pins WHERE chain_id IN ({lost})", (self._boot_id,))
-            transaction.execute(f"DELETE FROM layers WHERE chain_id IN ({lost})", (self._boot_id,))
-        rows = self._database.rows("SELECT chain_id, link FROM layers")
-        self._files.sweep({row["chain_id"]: row["link"] for row in rows})
-
-    def _rows(self, chain: str | None) -> list[sqlite3.Row]:
-        """The rows of a chain, top first."""
-        if chain is None:
-            return []
-        rows = self._database.rows(_CHAIN, chain)
-        if not rows:
-            raise NotFound(f"no such layer: {chain}")
-        return rows
+        self._table.forget_lost()
+        self._files.sweep({row["chain_id"]: row["link"] for row in self._table.all()})
 
 
 class _Both:
@@ -438,11 +364,6 @@ def _directory_status(diff: Path, path: bytes) -> os.stat_result:
         return os.fstat(found)
     finally:
         os.close(found)
-
-
-def _layer(row: sqlite3.Row) -> Layer:
-    provenance = msgspec.json.decode(row["provenance"], type=Provenance)
-    return Layer(row["chain_id"], row["diff_id"], row["parent"], row["size"], provenance, bool(row["squashed"]))
 
 
 def _described(done: Extracted, parent: str | None, provenance: Provenance | None) -> Layer:
