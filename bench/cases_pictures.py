@@ -45,6 +45,7 @@ def _cases(client: Any, names: list[str], tags: list[str]) -> dict[str, Callable
     from containerlab.lab.copies_figure import draw_copies
     from containerlab.lab.life_figure import life
     from containerlab.lab.mounts_figure import mounts
+    from containerlab.lab.tree_figure import draw_tree
     from containerlab.lab.usage import Limits, Sample, draw_usage
 
     layers = lab.read_sharing(client, tags[:1]).images[0].layers
@@ -52,6 +53,7 @@ def _cases(client: Any, names: list[str], tags: list[str]) -> dict[str, Callable
     samples = [Sample(float(at), 1_000_000 * at, 0.5 * at, 3) for at in range(60)]
     return {
         "layers of 20 images": lambda: lab.layer_sharing(client, *tags),
+        "tree of 20 images": lambda: draw_tree(lab.read_sharing(client, tags)),
         "namespaces of 50 containers": lambda: lab.namespaces(client, *names),
         "network map of 50 containers": lambda: lab.network_map(client),
         "life": lambda: life(client, names[0]),

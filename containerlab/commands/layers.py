@@ -12,6 +12,7 @@ from containerlab.commands import formats, html, names
 from containerlab.commands.context import Context, pass_context
 from containerlab.commands.parsing import verb
 from containerlab.commands.result import Column, Result, Row, Table
+from containerlab.commands.watching import Drawn
 
 
 class _Layers(Table):
@@ -43,13 +44,18 @@ class _Layers(Table):
 
 @verb("layers", help="Which layers images share, and what sharing saves: a picture in a notebook, a table elsewhere.")
 @click.option("--table", "as_table", is_flag=True, help="A table in place of the picture.")
+@click.option("--tree", is_flag=True, help="Which image stands on which, with the size and the waste of each layer.")
 @click.argument("images", nargs=-1, metavar="[IMAGE...]")
 @pass_context
-def layers_command(context: Context, as_table: bool, images: tuple[str, ...]) -> Result:
+def layers_command(context: Context, as_table: bool, tree: bool, images: tuple[str, ...]) -> Result:
     from containerlab.lab.sharing import read_sharing
 
     chosen = images or tuple(name for name in names.image_names(context.client) if ":" in name.rpartition("/")[2])
     sharing = read_sharing(context.client, chosen)
+    if tree:
+        from containerlab.lab.tree_figure import draw_tree
+
+        return Drawn(draw_tree(sharing))
     rows = [
         {
             "layer": layer.chain_id,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import docker.errors
@@ -37,11 +37,13 @@ class Layer:
 
 @dataclass(frozen=True)
 class ImageLayers:
-    """One image; ``layers`` base first, ``wasted`` the bytes that a later layer hides (0 where nobody tells them)."""
+    """One image; ``layers`` base first, ``wasted`` the bytes that a later layer hides (0 where nobody tells them), and
+    ``wasted_in`` those of each layer, by its chain ID."""
 
     name: str
     layers: tuple[Layer, ...]
     wasted: int = 0
+    wasted_in: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -117,27 +119,29 @@ def read_sharing(client: Any, names: Iterable[str]) -> Sharing:
     return Sharing(tuple(_image(client, name, wasted) for name in chosen))
 
 
-def _image(client: Any, name: str, wasted: Mapping[str, int]) -> ImageLayers:
+def _image(client: Any, name: str, wasted: Mapping[str, Mapping[str, int]]) -> ImageLayers:
     details = client.api.inspect_image(name)
     chain = chain_ids(details["RootFS"].get("Layers") or [])
     made = _makers(list(reversed(client.api.history(name))), len(chain))
+    hidden = wasted.get(details.get("Id", ""), {})
     return ImageLayers(
         name,
         tuple(
             Layer(chain_id, entry["Size"], _instruction(entry["CreatedBy"]))
             for chain_id, entry in zip(chain, made, strict=True)
         ),
-        wasted.get(details.get("Id", ""), 0),
+        sum(hidden.values()),
+        hidden,
     )
 
 
-def _wasted(client: Any, names: list[str]) -> dict[str, int]:
+def _wasted(client: Any, names: list[str]) -> dict[str, dict[str, int]]:
     """By the image's id, asked for all at once. Docker's API has no word for it: only the kit's own engine tells it."""
     try:
         images = lab_get(client, "/containerlab/layers", image=names)["images"]
     except docker.errors.NotFound:
         return {}
-    return {image["id"]: sum(image["wasted"].values()) for image in images}
+    return {image["id"]: image["wasted"] for image in images}
 
 
 def _makers(entries: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:

@@ -106,6 +106,9 @@ def test_layers_says_what_an_image_wastes_and_nothing_where_it_does_not(
         assert str(table).endswith(
             f"{name}:1 wastes 3MB: written in one layer, removed or written again in a later one."
         )
+        tree = verb(f"layers --tree {IMAGE} {name}:1")
+        assert [row["wasted"] for row in tree.to_dict()["layers"]] == [0, 3_000_000, 0]
+        assert "3MB wasted" in tree._repr_mimebundle_()["text/html"]
         assert "wastes 3MB" in verb(f"layers --table {name}:1")._repr_mimebundle_()["text/html"]
         context.notebook = True
         shown = verb(f"layers {name}:1")._repr_mimebundle_()

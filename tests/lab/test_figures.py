@@ -18,10 +18,11 @@ from containerlab.lab.life_figure import draw_life
 from containerlab.lab.measure import Memory, Missing, Sample
 from containerlab.lab.reach import gather
 from containerlab.lab.reach_figure import draw_reach
-from containerlab.lab.sharing import Layer
+from containerlab.lab.sharing import Layer, read_sharing
 from containerlab.lab.stages import draw_stages
 from containerlab.lab.theme import INKS
 from containerlab.lab.timeline import draw_timeline
+from containerlab.lab.tree_figure import draw_tree
 from containerlab.lab.usage import Limits, draw_usage
 from containerlab.lab.usage import Sample as Usage
 from tests.lab.networks_scripted import NETWORKS, TEA
@@ -59,6 +60,7 @@ def figures() -> dict[str, Figure]:
         "layers": diagrams.layer_sharing(CLIENT, "one", "two"),
         "stacks": diagrams.stacks(),
         "timeline": draw_timeline("web", STAMPS),
+        "tree": draw_tree(read_sharing(CLIENT, ["one", "two"])),
         "copies": draw_copies("web", LAYERS, TOUCHES),
         "usage": draw_usage("web", SAMPLES, Limits(memory=8_000_000, cpus=0.5, pids=7)),
         "life": draw_life("web", [Turn("create", "created"), Turn("start", "running"), Turn("die", "exited")]),

@@ -6,7 +6,8 @@ import hashlib
 
 import pytest
 
-from containerlab.lab.sharing import chain_ids, read_sharing
+from containerlab.lab.sharing import ImageLayers, Layer, Sharing, chain_ids, read_sharing
+from containerlab.lab.tree_figure import draw_tree
 from tests.lab.scripted import CLIENT, ScriptedClient
 
 
@@ -68,3 +69,29 @@ def test_a_copy_is_shown_without_the_digest_of_its_source() -> None:
 
 def test_an_image_of_no_layers_has_no_size() -> None:
     assert read_sharing(CLIENT, ["scratch"]).images[0].size == 0
+
+
+def test_a_tree_moves_in_where_images_part_and_shows_what_is_wasted() -> None:
+    base, big, gone = Layer("a", 2_000_000, "ADD /"), Layer("b", 20_000_000, "RUN head"), Layer("c", 0, "RUN rm")
+    own = Layer("d", 9, "COPY app.py /")
+    figure = draw_tree(
+        Sharing(
+            (
+                ImageLayers("base:1", (base,)),
+                ImageLayers("bloated:1", (base, big, gone), 20_000_000, {"b": 20_000_000}),
+                ImageLayers("app:1", (base, own)),
+            )
+        )
+    )
+    assert [(row["layer"], row["depth"], row["wasted"], row["images"]) for row in figure.to_dict()["layers"]] == [
+        ("a", 0, 0, ["base:1"]),
+        ("b", 1, 20_000_000, []),
+        ("c", 1, 0, ["bloated:1"]),
+        ("d", 1, 0, ["app:1"]),
+    ]
+    assert "3 images on 4 layers" in figure.summary and "bloated:1 wastes 20MB" in figure.summary
+    assert [row[3] for row in figure.table.rows] == ["", "20MB", "", ""]
+
+
+def test_a_tree_of_nothing_is_no_error() -> None:
+    assert "0 images on 0 layers" in draw_tree(Sharing(())).summary
