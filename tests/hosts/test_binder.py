@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -77,3 +78,19 @@ def test_the_host_leaves_nothing_behind() -> None:
     inside("sh", "-c", "touch /tmp/here $HOME/there; sleep 60 &")
     assert set(Path("/dev/shm").glob("cl-binder-*")) <= before
     assert not os.path.exists(binder.HOME)  # noqa: PTH110
+
+
+@pytest.mark.root
+@pytest.mark.slow
+def test_the_demo_makes_its_report_of_what_can_be_measured_there_and_does_so_again() -> None:
+    demo = f"{sys.executable} -m containerlab.lab.demo $HOME/demo >&2"
+    done = inside("sh", "-c", f"{demo} && {demo} && cat $HOME/demo/measurements.json && cat $HOME/demo/index.html")
+    assert done.returncode == 0, done.stderr[-4000:]
+    measured, end = json.JSONDecoder().raw_decode(done.stdout)
+    page = done.stdout[end:]
+    assert measured["host"]["rung"] == "proot"
+    assert set(measured["startup_ms"]) == {"process", "container", "container_api"}
+    assert measured["memory_mb"]["container"] > 0 and measured["layers"]["bytes_on_disk"] > 0
+    assert set(measured["not_measured"]) == {"startup_ms.vm", "memory_mb.vm", "disk_mb.vm"}
+    assert all("needs a mount namespace" in reason for reason in measured["not_measured"].values())
+    assert "Not measured on this host" in page and "rung “proot”" in page and page.count("<figure") >= 4
