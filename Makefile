@@ -66,6 +66,7 @@ lint: setup-test
 	$(BIN)/lint-imports
 
 bench: setup-test
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	$(BIN)/python -m bench
 
 # Every picture of every lesson as Chromium shows it, light and dark, from the outputs that the notebooks hold.

@@ -63,10 +63,11 @@ async def update(parts: Parts, container: Container, body: dict[str, Any]) -> li
             check_policy(policy, auto_remove=False)
             after = msgspec.structs.replace(after, restart_policy=policy)
         _check(asked, after)
-        counted = features.get("pids", False)
-        limits = resources.limits(after, parts.settings.pids_limit if counted else 0)
-        if counted and (after.pids_limit or 0) < 0:
+        limits = resources.limits(after, parts.settings.pids_limit)
+        if (after.pids_limit or 0) < 0:
             limits["pids"] = {"limit": -1}
+        if not features.get("pids"):
+            limits.pop("pids", None)  # the store's own bound: there a limit of the processes' user keeps it (bundle.py)
         if container.supervised:
             await _apply(parts, container, limits)
         _rewrite_bundle(container, limits)

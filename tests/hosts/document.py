@@ -3,6 +3,7 @@
 ``python -m tests.hosts.document`` writes it from the table in ``runtime/losses.py`` and from ``results.json``, which
 ``--run`` makes anew (as root, some ten minutes): each module runs in a Binder-like host, and every test is counted.
 ``--run-guest`` does that for ``guest.json`` and the machine that has cgroup v2 alone (two minutes).
+``--suite RUNG WHAT LOG`` keeps the counts of a run on another rung, of pytest's own last line.
 """
 
 from __future__ import annotations
@@ -53,6 +54,15 @@ when a container is made, or an error that names it.
 This page is written by `python -m tests.hosts.document`; don't edit it.
 
 """  # noqa: E501
+_SUITES = """
+## Tests that ran on the other rungs
+
+What a rung lacks is skipped, by its name.
+
+| rung | what | passed | failed | skipped |
+|---|---|---|---|---|
+"""
+_COUNT = re.compile(r"(\d+) (passed|failed|skipped)")
 _TESTS = """
 ## Tests that ran on the rung proot
 
@@ -84,9 +94,11 @@ def document() -> str:
     for row in TABLE:
         lines.append(f"| {row.what} | " + " | ".join(row.on(name) for name in rung.RUNGS) + " |")
     results = json.loads(_RESULTS.read_text())
-    text = _HEAD + "\n".join(lines) + "\n" + _TESTS
-    text += table(results) + _GUEST + table(json.loads(_GUEST_RESULTS.read_text())) + _LESSONS
-    for told in results.get("lessons", []):
+    text = _HEAD + "\n".join(lines) + "\n" + _SUITES
+    for suite in results["suites"]:
+        text += "| {rung} | {what} | {passed} | {failed} | {skipped} |\n".format(**suite)
+    text += _TESTS + table(results) + _GUEST + table(json.loads(_GUEST_RESULTS.read_text())) + _LESSONS
+    for told in results["lessons"]:
         own = told["cells"] - told["as_stored"] - told["left_out"]
         text += f"| {told['name']} | {told['cells']} | {told['as_stored']} | {told['left_out']} | {own} |\n"
     return text
@@ -107,7 +119,19 @@ def _run() -> None:
         [*command, *words], cwd=_SOURCE, capture_output=True, text=True, timeout=_LIMIT_S, check=False
     )
     told = [json.loads(line) for line in _LESSON.findall(done.stdout)]
-    _write(_RESULTS, count(done.stdout) | {"lessons": told})
+    _keep(count(done.stdout) | {"lessons": told})
+
+
+def _keep_suite(rung_name: str, what: str, log: Path) -> None:
+    last = [line for line in log.read_text().splitlines() if _COUNT.search(line) and " in " in line][-1]
+    counts = dict.fromkeys(("passed", "failed", "skipped"), 0) | {kind: int(n) for n, kind in _COUNT.findall(last)}
+    suites = [suite for suite in json.loads(_RESULTS.read_text()).get("suites", []) if suite["rung"] != rung_name]
+    kept = [*suites, {"rung": rung_name, "what": what, **counts}]
+    _keep({"suites": sorted(kept, key=lambda suite: rung.RUNGS.index(suite["rung"]))})
+
+
+def _keep(changed: dict[str, Any]) -> None:
+    _write(_RESULTS, json.loads(_RESULTS.read_text()) | changed)
 
 
 def _run_in_guest() -> None:
@@ -124,4 +148,6 @@ if __name__ == "__main__":
         _run()
     if sys.argv[1:] == ["--run-guest"]:
         _run_in_guest()
+    if sys.argv[1:2] == ["--suite"]:
+        _keep_suite(sys.argv[2], sys.argv[3], Path(sys.argv[4]))
     _PAGE.write_text(document())
