@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from aiohttp import web
 
@@ -10,6 +12,7 @@ from containerlab.api.requests import filters, flag, json_body
 from containerlab.api.streams import json_answer
 from containerlab.api.versions import at_least
 from containerlab.engine.models import decode
+from containerlab.errors import InvalidParameter
 
 __all__ = ["ROUTES"]
 
@@ -19,6 +22,7 @@ class _Create(msgspec.Struct, rename="pascal"):
     driver: str = ""
     driver_opts: dict[str, str] = {}
     labels: dict[str, str] = {}
+    cluster_volume_spec: dict[str, Any] = {}
 
 
 async def _list(request: web.Request) -> web.Response:
@@ -27,6 +31,10 @@ async def _list(request: web.Request) -> web.Response:
 
 async def _create(request: web.Request) -> web.Response:
     asked = decode(_Create, await json_body(request))
+    if asked.cluster_volume_spec:
+        raise InvalidParameter(
+            "a cluster volume (--type, --scope, --sharing and the like) needs swarm, which isn't here"
+        )
     made = await engine_of(request).volumes.create(asked.name, asked.driver, asked.driver_opts, asked.labels)
     return json_answer(made, status=201)
 

@@ -265,6 +265,8 @@ class EndpointConfig(_Model):
     network_id: str = ""
     ip_address: str = ""
     mac_address: str = ""
+    driver_opts: dict[str, str] = {}
+    gw_priority: int = 0
 
 
 class IpamConfig(_Model):

@@ -87,8 +87,7 @@ def endpoint(network: Network, asked: EndpointConfig) -> Endpoint:
         raise Forbidden(_OWN[network.name])
     ipam = asked.ipam_config or {}
     address, address6 = str(ipam.get("IPv4Address") or asked.ip_address), str(ipam.get("IPv6Address") or "")
-    if ipam.get("LinkLocalIPs"):
-        raise InvalidParameter("--link-local-ip isn't carried out by this engine.")
+    _check_carried_out(asked)
     if not network.names:
         if address or address6:
             raise InvalidParameter("user specified IP address is supported on user defined networks only")
@@ -101,6 +100,17 @@ def endpoint(network: Network, asked: EndpointConfig) -> Endpoint:
         if text:
             _check_address(network, text, version)
     return _noted(network.id, network.name, asked)
+
+
+def _check_carried_out(asked: EndpointConfig) -> None:
+    refusals = {
+        "--link-local-ip": bool((asked.ipam_config or {}).get("LinkLocalIPs")),
+        "--driver-opt": bool(asked.driver_opts),
+        "--gw-priority": bool(asked.gw_priority),
+    }
+    for option, given in refusals.items():
+        if given:
+            raise InvalidParameter(f"{option} isn't carried out by this engine.")
 
 
 def _noted(network_id: str, name: str, asked: EndpointConfig) -> Endpoint:
@@ -119,6 +129,7 @@ def _noted(network_id: str, name: str, asked: EndpointConfig) -> Endpoint:
 
 def _check_empty(settings: EndpointConfig, mode: str) -> None:
     """Without an end on a bridge nothing of it can be had."""
+    _check_carried_out(settings)
     if settings.ip_address or any((settings.ipam_config or {}).values()):
         raise InvalidParameter("user specified IP address is supported on user defined networks only")
     if settings.aliases or settings.links:

@@ -228,6 +228,7 @@ def _check(asked: NetworkCreate) -> None:
         "--config-from": bool(asked.config_from.get("Network")),
         f"--scope {asked.scope}": asked.scope not in ("", "local"),
         "--ipv4=false": asked.enable_ipv4 is False,
+        "--ipam-opt": asked.ipam is not None and bool(asked.ipam.options),
         "--ipam-driver": asked.ipam is not None and asked.ipam.driver not in ("", "default"),
     }
     for option, given in refusals.items():

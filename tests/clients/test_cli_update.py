@@ -93,9 +93,9 @@ def test_a_container_that_removes_itself_gets_no_restart_policy(cli, name):
 
 
 @pytest.mark.ours("Docker carries them out, where the kernel does")
-@pytest.mark.parametrize("option", ["--blkio-weight", "--cpu-rt-period", "--cpu-rt-runtime"])
+@pytest.mark.parametrize("option", ["--blkio-weight", "--cpu-rt-period", "--cpu-rt-runtime", "--kernel-memory"])
 def test_a_limit_that_is_not_carried_out_is_refused_by_name(cli, name, option):
     cli.ok(*CREATE, "--name", name, IMAGE, "true")
-    answer = cli("update", option, "100", name)
+    answer = cli("update", option, "500", name)
     assert answer.code == 1
     assert option in answer.err

@@ -56,7 +56,7 @@ CONFIG_NAMES = """
             Mount(type="bind"),
             "Type Source Target ReadOnly Consistency BindOptions VolumeOptions TmpfsOptions",
         ),
-        (EndpointConfig(), "IPAMConfig Links Aliases NetworkID IPAddress MacAddress"),
+        (EndpointConfig(), "IPAMConfig Links Aliases NetworkID IPAddress MacAddress DriverOpts GwPriority"),
         (
             ExecConfig(),
             "AttachStdin AttachStdout AttachStderr DetachKeys Tty Env Cmd Privileged User WorkingDir ConsoleSize",
