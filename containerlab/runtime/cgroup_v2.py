@@ -227,10 +227,15 @@ class DriverV2(Driver):
 
 
 def detect(own: str | None) -> Driver:
-    """The driver below the group ``own`` (its parent when ``own`` is the leaf already); nothing is moved yet."""
+    """The driver below the group ``own`` (its parent when ``own`` is the leaf already); nothing is moved yet.
+
+    Also its parent's when systemd has delegated that one, and ``own`` can't hand on what it has: that is a unit with
+    ``DelegateSubgroup=``, whose limits the containers still have.
+    """
     if own is None:
         return NoDriver("the cgroup2 mount doesn't show this process's own group")
-    base = os.path.dirname(own) if os.path.basename(own) == LEAF else own
+    above = os.path.dirname(own)
+    base = above if os.path.basename(own) == LEAF or (_is_delegated(above) and _hands_on_less(own, above)) else own
     probe = f"{base}/containerlab-probe-{os.getpid()}"
     try:
         os.mkdir(probe, 0o755)
@@ -241,6 +246,21 @@ def detect(own: str | None) -> Driver:
     finally:
         os.rmdir(probe)
     return DriverV2(base, missing)
+
+
+def _hands_on_less(own: str, above: str) -> bool:
+    """Others live in ``own``, which then hands nothing on, or it was given less than there is."""
+    if any(pid != str(os.getpid()) for pid in read(f"{own}/cgroup.procs").split()):
+        return True
+    return bool({*read(f"{above}/cgroup.controllers").split()} - {*read(f"{own}/cgroup.controllers").split()})
+
+
+def _is_delegated(group: str) -> bool:
+    """Whether systemd says so (systemd.resource-control(5), Delegate=): its mark, and nobody in the way."""
+    try:
+        return os.getxattr(group, "user.delegate") == b"1" and not read(f"{group}/cgroup.procs").split()
+    except OSError:
+        return False
 
 
 def _missing(base: str, probe: str) -> dict[str, str]:

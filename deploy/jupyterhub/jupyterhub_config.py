@@ -11,6 +11,7 @@ are processes of their own uid. Set in the environment, or change here:
 import importlib.util
 import os
 import pwd
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,13 +21,23 @@ programs = Path(sys.prefix) / "bin"
 memory = os.environ.get("CONTAINERLAB_CLASS_MEMORY", "2G")
 cpus = float(os.environ.get("CONTAINERLAB_CLASS_CPUS", "1.5"))
 
-# With systemd each student gets a unit: the limits hold for all that they start, engine and containers too, and with
-# the cgroup delegated `run --memory` works inside. Without it there are no limits but the host's own.
+
+def systemd_version():
+    """systemd's number; its first word on the first line is its name."""
+    told = subprocess.run(["systemctl", "--version"], capture_output=True, text=True, check=True).stdout
+    return int(told.split()[1].partition(".")[0].partition("~")[0])
+
+
+# With systemd each student gets a unit: the limits hold for all that they start, engine and containers too. Without it
+# there are no limits but the host's own. For `run --memory` inside, the cgroup is delegated and the server put into a
+# group below it (a group with processes hands no controller on); systemd can do that from version 254 on.
 if importlib.util.find_spec("systemdspawner") and Path("/run/systemd/system").is_dir():
     c.JupyterHub.spawner_class = "systemdspawner.SystemdSpawner"
     c.SystemdSpawner.mem_limit = memory
     c.SystemdSpawner.cpu_limit = cpus
     c.SystemdSpawner.unit_extra_properties = {"Delegate": "yes", "TasksMax": "4096"}
+    if systemd_version() >= 254:
+        c.SystemdSpawner.unit_extra_properties["DelegateSubgroup"] = "server"
 else:
     c.JupyterHub.spawner_class = "jupyterhub.spawner.LocalProcessSpawner"
 

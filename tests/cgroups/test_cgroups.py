@@ -253,5 +253,32 @@ def test_v2_freezes_kills_and_counts(unified: Path) -> None:
     group.close()
 
 
+@pytest.mark.parametrize("marked", [True, False])
+def test_where_others_live_containers_have_the_delegated_group_above(unified: Path, *, marked: bool) -> None:
+    """As in systemd's unit with DelegateSubgroup: there its limits hold, and no limit is lost where it isn't marked."""
+    if marked:
+        os.setxattr(unified, "user.delegate", b"1")
+    group = unified / "server"
+    group.mkdir()
+    code = """
+import os, sys
+open(sys.argv[1] + "/cgroup.procs", "w").write("0")
+from containerlab.runtime import cgroup_v2
+print(cgroup_v2.detect(sys.argv[1]).base)
+"""
+    resident = subprocess.Popen(["sleep", "60"])
+    try:
+        (group / "cgroup.procs").write_text(str(resident.pid))
+        done = subprocess.run(
+            [sys.executable, "-c", code, group], capture_output=True, text=True, timeout=30, check=True
+        )
+        assert done.stdout.strip() == str(unified if marked else group)
+    finally:
+        resident.kill()
+        resident.wait()
+        _until(lambda: not (group / "cgroup.procs").read_text())
+        group.rmdir()
+
+
 def test_shares_become_weights_as_the_oci_runtimes_convert_them() -> None:
     assert [weight_of_shares(shares) for shares in (2, 1024, 262144, 1)] == [1, 39, 10000, 1]

@@ -2,7 +2,7 @@
 
 ``python -m tests.hosts.document`` writes it from the table in ``runtime/losses.py`` and from ``results.json``, which
 ``--run`` makes anew (as root, some ten minutes): each module runs in a Binder-like host, and every test is counted.
-``--run-guest`` does that for ``guest.json`` and the machine that has cgroup v2 alone (two minutes).
+``--run-guest`` does that for ``guest.json`` and the machine that has cgroup v2 alone (six minutes).
 ``--suite RUNG WHAT LOG`` keeps the counts of a run on another rung, of pytest's own last line.
 """
 

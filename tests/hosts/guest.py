@@ -30,7 +30,7 @@ from containerlab.runtime.vm.qemu import Machine
 
 __all__ = ["MODULES", "run"]
 
-MODULES = ("tests/cgroups", "tests/runtime")
+MODULES = ("tests/cgroups", "tests/runtime", "tests/runtime_supervisor", "tests/seccomp")
 """What runs there, of the runtime's own tests."""
 
 _SOURCE = Path(__file__).resolve().parents[2]
@@ -68,11 +68,13 @@ hostname guest
 for controller in $(cat /sys/fs/cgroup/cgroup.controllers); do
     echo +$controller >/sys/fs/cgroup/cgroup.subtree_control
 done
-mkdir /sys/fs/cgroup/lab
+# As systemd makes a unit with Delegate=yes and DelegateSubgroup=tests: a supervisor shares its group with pytest.
+mkdir /sys/fs/cgroup/lab /sys/fs/cgroup/lab/tests
+python3 -S -E -c 'import os; os.setxattr("/sys/fs/cgroup/lab", "user.delegate", b"1")'
 echo "@guest mounts $(sed -n 's/.* - \(cgroup2*\) .*/\1/p' /proc/self/mountinfo)"
 cd /src
 exec </dev/null
-( echo 0 >/sys/fs/cgroup/lab/cgroup.procs; exec python3 -m pytest --color=no @WORDS@ )
+( echo 0 >/sys/fs/cgroup/lab/tests/cgroup.procs; exec python3 -m pytest --color=no @WORDS@ )
 echo "@guest exit $?"
 sync
 reboot -f
