@@ -76,8 +76,11 @@ gallery: setup-test
 trust: setup
 	$(BIN)/jupyter trust notebooks/*.ipynb notebooks/ko/*.ipynb
 
+# Jupyter asks root to say so; the lessons run as root and without.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
 lab: trust
-	$(BIN)/jupyter lab --ServerApp.root_dir=. notebooks
+	$(BIN)/jupyter lab $(AS_ROOT) --ServerApp.root_dir=. notebooks
 
 clean:
 	rm -rf build $(VENV)

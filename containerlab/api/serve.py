@@ -67,6 +67,13 @@ def main(argv: list[str]) -> int:
         lock = folders.lock(options.store)
         if lock is None:
             starter.running()
+            if options.socket != paths.api_socket(options.store):  # who asked for this socket won't find it
+                print(
+                    f"containerlab serve: another engine has the store {options.store}.\n"
+                    f"Unless it was given another socket it answers at unix://{paths.api_socket(options.store)}. "
+                    "--store FOLDER begins a store of its own.",
+                    file=sys.stderr,
+                )
             return ALREADY_RUNNING
         ended = _serve(options, run, starter)
         if ended == SUPERVISOR_LOST:

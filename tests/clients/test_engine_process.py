@@ -74,6 +74,15 @@ def test_a_second_serve_leaves_quietly_with_its_own_code(own):
     assert lab_client.connect().ping()
 
 
+def test_a_second_serve_on_another_socket_says_why_nobody_answers_there(own, tmp_path):
+    own.start()
+    command = [sys.executable, "-m", "containerlab", "serve", "--store", str(own.folder)]
+    command += ["--socket", str(tmp_path / "other.sock")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd="/")
+    assert done.returncode == 3
+    assert f"another engine has the store {own.folder}" in done.stderr and own.host in done.stderr
+
+
 def test_a_killed_engine_comes_back_and_its_container_ran_on(own):
     client = lab_client.connect()
     script = "for i in 1 2 3 4 5 6 7 8 9 10; do echo $i; sleep 0.3; done; exit 5"
