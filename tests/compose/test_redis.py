@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import docker
 import pytest
 
 from tests.compose.conftest import Project
+from tests.compose.debian import unpacked
 
 pytestmark = [pytest.mark.slow, pytest.mark.root]
 
@@ -36,16 +35,7 @@ volumes: {{data: {{}}}}
 
 @pytest.fixture(scope="module")
 def root_file_system(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if shutil.which("mmdebstrap") is None:
-        pytest.skip("mmdebstrap isn't installed")
-    made = tmp_path_factory.mktemp("redis") / "root.tar"
-    done = subprocess.run(
-        ["mmdebstrap", "--variant=extract", "--include=redis-server,dash,coreutils", "bookworm", str(made)],
-        capture_output=True, text=True, timeout=500, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        pytest.skip(f"Debian's packages can't be had: {done.stderr.splitlines()[-1:]}")
-    return made
+    return unpacked(tmp_path_factory.mktemp("redis") / "root.tar", "redis-server,dash,coreutils")
 
 
 @pytest.fixture
