@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from importlib import resources
 
 from containerlab.errors import UsageError
+from containerlab.lab.particles import settled
 
 __all__ = ["LANGUAGES", "Words", "language", "say", "speak", "translations"]
 
@@ -49,7 +50,7 @@ def speak(code: str) -> str:
 def say(text: str, /, **values: object) -> str:
     """``text`` in the language in use, each ``{name}`` replaced by its value."""
     spoken = _catalogue(language()).get(text, text)
-    return spoken.format(**values) if values else spoken
+    return settled(spoken.format(**values)) if values else spoken
 
 
 def translations(code: str, texts: Iterable[str]) -> dict[str, str]:
