@@ -35,7 +35,7 @@ _NEEDS: dict[str, tuple[str, Callable[[], bool]]] = {
     "root": ("root", lambda: os.geteuid() != 0),
     "ids": ("users beside root", lambda: not _real_docker() and _host()["rung"] not in ("root", "rootless-ids")),
     "counted": ("a pids cgroup", lambda: not _real_docker() and not _host()["features"].get("cgroup_pids", False)),
-    "networks": ("networks of containers' own", lambda: not _real_docker() and _host()["rung"] == "proot"),
+    "namespaces": ("namespaces of containers' own", lambda: not _real_docker() and _host()["rung"] == "proot"),
     "freezer": ("a freezer", lambda: not _real_docker() and not _host()["features"].get("cgroup_freezer", False)),
 }
 

@@ -52,7 +52,6 @@ def shortfalls(config: ContainerConfig, host: HostConfig, plan: MountPlan) -> li
         (f"--security-opt {', '.join(options)}", options, "no filter is installed"),
         ("--group-add", host.group_add, "the groups are the engine's own"),
         ("--hostname", config.hostname, "programs see the host's name; HOSTNAME and /etc/hostname have this one"),
-        ("--oom-score-adj", host.oom_score_adj > 0, "it stays the engine's"),
     )
     lost = [f"{option} can't be had under proot: {what}." for option, given, what in asked if given]
     return [NOTHING_ISOLATED, *lost]

@@ -47,6 +47,7 @@ async def update(parts: Parts, container: Container, body: dict[str, Any]) -> li
     features = cgroups.driver().features
     wanted = decode(HostConfig, {key: value for key, value in body.items() if key != "RestartPolicy"})
     check_not_carried_out(wanted)
+    check_limits(HostConfig(memory=wanted.memory))  # too little is refused also where it would be discarded
     asked, warnings = discard(wanted, features)
     policy = decode(RestartPolicy, body["RestartPolicy"]) if body.get("RestartPolicy") else None
     async with container.lock:

@@ -189,7 +189,13 @@ def _vendored() -> bytes:
     return out.getvalue()
 
 
-@pytest.mark.parametrize("kind", PROJECTS)
+# Their images have users beside root.
+_OF_OTHERS = ("python zipapp in two stages", "notebook user")
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.ids) if kind in _OF_OTHERS else kind for kind in PROJECTS]
+)
 def test_a_project_builds_and_runs(client: docker.DockerClient, kind: str) -> None:
     project = PROJECTS[kind]
     image, _ = client.images.build(fileobj=tar_of(project), custom_context=True, rm=True, **project.options)

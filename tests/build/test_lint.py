@@ -272,6 +272,7 @@ def test_a_build_tells_its_findings_once_before_its_steps(site: Site) -> None:
     assert not any("lint" in each.get("containerlab", {}) for each in quiet.messages)
 
 
+@pytest.mark.root
 def test_error_true_makes_warnings_errors_and_leaves_advice(site: Site) -> None:
     built = site.build("# check=error=true\nFROM base\nCMD echo a\n")
     assert isinstance(built.error, DockerfileError) and built.messages == []

@@ -174,6 +174,7 @@ def test_export_of_a_running_container_shows_none_of_its_mounts(cli, name, tmp_p
     assert not [each for each in listed if each.startswith(("proc/", "sys/", "bound/", "out/"))]
 
 
+@pytest.mark.ids
 def test_import_of_an_export_is_an_image_with_the_changes(cli, tag, name):
     cli.ok("run", "--name", name, "--network", "none", IMAGE, "sh", "-c", "echo kept > /kept")
     exported = output(cli, "export", name)

@@ -11,11 +11,13 @@ import pytest
 IMAGE = "lab/busybox"
 
 
+@pytest.mark.namespaces
 def test_run_prints_what_the_container_prints(cli):
     answer = cli("run", "--rm", "--network", "none", IMAGE, "echo", "hi")
     assert (answer.code, answer.out, answer.err) == (0, "hi\n", "")
 
 
+@pytest.mark.namespaces
 def test_stdout_and_stderr_stay_apart(cli):
     answer = cli("run", "--rm", "--network", "none", IMAGE, "sh", "-c", "echo out; echo err >&2")
     assert (answer.out, answer.err) == ("out\n", "err\n")
@@ -90,6 +92,7 @@ def test_without_i_the_input_is_empty(cli):
     assert cli("run", "--rm", IMAGE, "cat", stdin=b"unread").out == ""
 
 
+@pytest.mark.namespaces
 def test_a_terminal_is_a_terminal(cli):
     with cli.terminal(
         "run", "--rm", "-t", "--network", "none", IMAGE, "sh", "-c", "test -t 1 && echo yes; tty"
@@ -132,10 +135,15 @@ def test_a_signal_to_the_client_is_passed_on(cli):
         pytest.param(
             ["-u", "1234:56"], ["sh", "-c", "echo $(id -u):$(id -g)"], "1234:56", marks=pytest.mark.ids, id="user"
         ),
-        (["-h", "somewhere"], ["hostname"], "somewhere"),
+        pytest.param(["-h", "somewhere"], ["hostname"], "somewhere", marks=pytest.mark.namespaces),
         (["--entrypoint", "echo"], ["as given"], "as given"),
         (["--network", "none"], ["sh", "-c", "ls /sys/class/net"], "lo"),
-        (["--read-only"], ["sh", "-c", "touch /x 2>/dev/null || echo refused"], "refused"),
+        pytest.param(
+            ["--read-only"],
+            ["sh", "-c", "touch /x 2>/dev/null || echo refused"],
+            "refused",
+            marks=pytest.mark.namespaces,
+        ),
         (["--tmpfs", "/scratch"], ["sh", "-c", "touch /scratch/x && echo written"], "written"),
         (["--label", "a=b"], ["true"], ""),
     ],

@@ -69,6 +69,7 @@ def test_variables_from_files_and_from_the_client(cli, tmp_path):
     assert cli(*ALONE, "--env-file", str(tmp_path / "missing"), IMAGE, "true").code != 0
 
 
+@pytest.mark.namespaces
 def test_names_of_the_machine(cli):
     shown = inside(cli, "--hostname", "here", "--domainname", "lab.test", "hostname; cat /etc/hosts; cat /etc/hostname")
     assert shown.splitlines()[0] == "here"
@@ -119,6 +120,7 @@ def test_a_file_for_the_id_that_exists_is_left_alone(cli, tmp_path):
 # -- files ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.namespaces
 def test_a_bind_that_is_read_only_and_one_that_is_not_there(cli, tmp_path):
     (tmp_path / "note").write_text("here")
     script = "cat /mnt/note; touch /mnt/x 2>/dev/null || echo ' refused'"
@@ -140,6 +142,7 @@ def test_two_mounts_at_one_place_are_refused(cli, tmp_path):
     assert "Duplicate mount point: /mnt" in answer.err
 
 
+@pytest.mark.namespaces
 def test_memory_as_a_folder(cli):
     look = "grep ' /scratch ' /proc/mounts"
     shown = inside(cli, "--tmpfs", "/scratch:size=1m,mode=700", look)
@@ -148,11 +151,13 @@ def test_memory_as_a_folder(cli):
     assert "size=1024k" in shown and "mode=1770" in shown
 
 
+@pytest.mark.namespaces
 def test_a_root_that_is_read_only_has_writable_memory(cli):
     script = "touch /x 2>/dev/null || echo refused; touch /dev/shm/x && echo shm; touch /run/x && echo run"
     assert inside(cli, "--read-only", "--tmpfs", "/run", script).split() == ["refused", "shm", "run"]
 
 
+@pytest.mark.namespaces
 def test_shared_memory_has_the_size_asked_for(cli):
     assert inside(cli, "--shm-size", "16m", "df -k /dev/shm | tail -1").split()[1] == "16384"
 
@@ -176,6 +181,7 @@ def status(cli, *options: str) -> dict[str, int]:
     return {key: int(value, 16) for key, value in pairs}
 
 
+@pytest.mark.namespaces
 def test_capabilities_given_and_taken(cli):
     plain = status(cli)
     assert (plain["CapEff"], plain["NoNewPrivs"], plain["Seccomp"]) == (DEFAULT, 0, 2)
@@ -195,6 +201,7 @@ def test_another_user_has_no_capability_in_effect(cli):
     assert (shown["CapEff"], shown["CapBnd"]) == (0, DEFAULT)
 
 
+@pytest.mark.namespaces
 def test_security_options(cli):
     assert status(cli, "--security-opt", "no-new-privileges")["NoNewPrivs"] == 1
     assert status(cli, "--security-opt", "seccomp=unconfined")["Seccomp"] == 0
@@ -272,11 +279,13 @@ def test_the_user_namespace_is_the_engines(cli):
     assert "USER mode" in answer.err
 
 
+@pytest.mark.namespaces
 def test_interprocess_memory_that_is_no_ones(cli):
     assert inside(cli, "--ipc", "none", "grep -c ' /dev/shm ' /proc/mounts || true") == "0"
     assert inside(cli, "--ipc", "shareable", "grep -c ' /dev/shm ' /proc/mounts") == "1"
 
 
+@pytest.mark.namespaces
 def test_settings_of_the_kernel(cli):
     script = "cat /proc/sys/kernel/msgmax /proc/sys/net/ipv4/ip_default_ttl"
     options = ("--sysctl", "kernel.msgmax=70000", "--sysctl", "net.ipv4.ip_default_ttl=33")
@@ -341,6 +350,7 @@ def test_limits_of_a_process(cli):
 # -- its life ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.namespaces
 def test_an_init_takes_orphans_in(cli, name):
     cli.ok("run", "-d", "--init", "--name", name, "--network", "none", IMAGE, "sh", "-c", "(true &); exec sleep 1000")
     first = cli.ok("exec", name, "cat", "/proc/1/comm")

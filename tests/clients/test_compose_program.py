@@ -137,6 +137,7 @@ def test_logs_pause_stop_start_kill_and_rm(compose: Compose) -> None:
     assert compose.ok("ps", "-aq") == ""
 
 
+@pytest.mark.namespaces
 def test_run_is_a_container_of_its_own_on_the_same_network(compose: Compose, client: docker.DockerClient) -> None:
     compose.ok("up", "-d", "db", "web")
     short = compose.ok("run", "--rm", "-T", "-e", "WORD=said", "web", "sh", "-c", "echo $WORD; ping -c1 -W5 store")

@@ -99,7 +99,7 @@ def test_events_are_seen_live(client, name):
     assert [action for action in seen if action in ("create", "start", "die")] == ["create", "start", "die"]
 
 
-@pytest.mark.networks
+@pytest.mark.namespaces
 def test_stats_count_what_passes_each_interface(client, name):
     container = client.containers.run(IMAGE, "sleep 1000", name=name, detach=True)
     gateway = client.api.inspect_container(name)["NetworkSettings"]["Gateway"]

@@ -26,6 +26,7 @@ def test_run_makes_a_named_volume_that_is_not_there(cli, volume):
     assert volume in cli.ok("volume", "ls", "-q").split()
 
 
+@pytest.mark.ids
 @pytest.mark.usefixtures("many_ids")
 def test_a_new_volume_begins_with_the_images_content(cli, volume, content):
     look = "cat /data/link /data/deep/er; stat -c '%u:%g %a' /data /data/file; readlink /data/link"

@@ -16,6 +16,7 @@ RUN = ("run", "--rm", "--network", "none")
 TMPFS = ("--opt", "type=tmpfs", "--opt", "device=tmpfs")
 
 
+@pytest.mark.ids
 @pytest.mark.usefixtures("many_ids")
 def test_a_tmpfs_volume_has_its_size_mode_and_owner_and_is_empty_when_nobody_uses_it(cli: Cli, volume: str) -> None:
     cli.ok("volume", "create", *TMPFS, "--opt", "o=size=64k,mode=0750,uid=5", volume)

@@ -22,7 +22,7 @@ from containerlab.runtime import constants as c
 from containerlab.runtime import devices, init, syscalls, users
 from containerlab.runtime.clone import clone_child
 from containerlab.runtime.inroot import Root
-from containerlab.runtime.process import Process
+from containerlab.runtime.process import Process, set_oom_score
 from containerlab.runtime.proot import guest
 from containerlab.runtime.proot.program import NO_SECCOMP, locate
 from containerlab.runtime.proot.root import make_root
@@ -144,6 +144,7 @@ def _finish(plan: _Plan, root: str, report: Report) -> NoReturn:
     report.stage = "cwd"
     _check_directory(bounds, root, process.cwd)
     report.stage = "limits"
+    set_oom_score(process.oom_score_adj)
     for number, soft, hard in process.rlimits:
         _set_limit(number, soft, hard)
     report.stage = "exec"
