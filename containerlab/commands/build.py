@@ -281,10 +281,14 @@ def _failure(log: BuildLog, options: BuildOptions) -> BuildFailed:
 @pass_context
 def build_command(context: Context, /, path: str, **options: Any) -> Result:
     chosen = BuildOptions(**options)
+    if path == "-" and chosen.file == "-":
+        raise UsageError("invalid argument: can't use stdin for both build context and dockerfile")
     if path == "-":
         _from_stdin(context, chosen)
     else:
         chosen.context = Path(path)
+    if chosen.file == "-":
+        chosen.dockerfile, chosen.file = _text_of_stdin(context, "-f -"), None
     return carry_out(context, chosen)
 
 
@@ -300,13 +304,9 @@ def told(result: Built, options: BuildOptions) -> Result:
 
 def _from_stdin(context: Context, options: BuildOptions) -> None:
     """A Dockerfile's text, or a tar of the whole context, of any compression."""
-    if context.body is not None:
-        options.dockerfile = context.body
+    if context.body is not None or context.stdin_fd is None:
+        options.dockerfile = _text_of_stdin(context, "-")
         return
-    if context.stdin_fd is None:
-        raise UsageError(
-            "build - reads the Dockerfile from the cell's text.", hint="Use %%dockerfile -t NAME with a body."
-        )
     with open(context.stdin_fd, "rb", closefd=False) as stream:
         head = stream.read(_HEAD)
         if not is_archive(head):
@@ -316,3 +316,14 @@ def _from_stdin(context: Context, options: BuildOptions) -> None:
         options.archive.write(head)
         shutil.copyfileobj(stream, options.archive)
         options.archive.seek(0)
+
+
+def _text_of_stdin(context: Context, asked: str) -> bytes:
+    """A Dockerfile's text. Raises UsageError in a notebook's cell that has none."""
+    if context.body is not None:
+        return context.body
+    if context.stdin_fd is None:
+        message = f"build {asked} reads the Dockerfile from the cell's text."
+        raise UsageError(message, hint="Use %%dockerfile -t NAME with a body.")
+    with open(context.stdin_fd, "rb", closefd=False) as stream:
+        return stream.read(_MOST_TEXT)

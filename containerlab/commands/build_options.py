@@ -31,7 +31,7 @@ def _one(*names: str, help: str = "", **rest: Any) -> Any:
 def build_options(command: _Command) -> _Command:
     options: list[Any] = [
         _one("-t", "--tag", multiple=True, metavar="NAME[:TAG]", help="Name the image."),
-        _one("-f", "--file", metavar="NAME", help="The Dockerfile's name."),
+        _one("-f", "--file", metavar="NAME", help="The Dockerfile's name; - reads it from standard input."),
         _one("--build-arg", multiple=True, metavar="K=V", help="A value for ARG, or @name."),
         _one("--label", multiple=True, metavar="K=V", help="Note something on the image."),
         _one("--target", metavar="STAGE", help="Stop at this stage."),
