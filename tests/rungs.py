@@ -18,7 +18,17 @@ from typing import Any
 
 import pytest
 
-__all__ = ["RUNGS", "RUNGS_IN_TIME", "address", "each_host", "each_host_in_time", "ids_host", "many_ids", "one_id_host"]
+__all__ = [
+    "RUNGS",
+    "RUNGS_IN_TIME",
+    "address",
+    "each_host",
+    "each_host_in_time",
+    "ids_host",
+    "many_ids",
+    "one_id_host",
+    "user_with_ids",
+]
 
 _ONE_ID = 54_324  # of nobody's: no subordinate ids
 _SOURCE = Path(__file__).parents[1]
@@ -73,16 +83,15 @@ def one_id_host() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def ids_host() -> Iterator[str]:
     """An engine of a user with subordinate ids."""
-    if shutil.which("newuidmap") is None:
-        pytest.skip("newuidmap isn't installed")
-    user = _with_subordinate_ids()
-    if user is None:
-        pytest.skip("no user of this machine has subordinate ids")
+    user = user_with_ids()
     with _engine_of(user.pw_uid, user.pw_gid) as address:
         yield address
 
 
-def _with_subordinate_ids() -> pwd.struct_passwd | None:
+def user_with_ids() -> pwd.struct_passwd:
+    """A user of this machine who has subordinate ids; a skip where there is none."""
+    if shutil.which("newuidmap") is None:
+        pytest.skip("newuidmap isn't installed")
     with contextlib.suppress(FileNotFoundError):
         for line in Path("/etc/subuid").read_text().splitlines():
             name, _, count = line.split(":")
@@ -90,7 +99,7 @@ def _with_subordinate_ids() -> pwd.struct_passwd | None:
                 user = pwd.getpwnam(name)
                 if user.pw_uid and int(count) >= 1 << 16:
                     return user
-    return None
+    pytest.skip("no user of this machine has subordinate ids")
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,9 @@ import docker
 import pytest
 
 from tests.clients.conftest import IMAGE, Answer
+from tests.rungs import each_host_in_time as host
+
+__all__ = ["host"]
 
 pytestmark = pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose isn't installed")
 
@@ -70,8 +74,10 @@ class Compose:
 
 
 @pytest.fixture
-def compose(host: str, tmp_path: Path) -> Iterator[Compose]:
-    folder = tmp_path / f"t{uuid.uuid4().hex[:8]}"
+def compose(host: str) -> Iterator[Compose]:
+    above = Path(tempfile.mkdtemp(prefix="cl-compose-", dir="/tmp"))
+    above.chmod(0o755)  # an engine of another user reads the secret
+    folder = above / f"t{uuid.uuid4().hex[:8]}"
     folder.mkdir()
     (folder / "docker-compose.yml").write_text(FILE)
     (folder / "Dockerfile").write_text(DOCKERFILE)
@@ -81,6 +87,7 @@ def compose(host: str, tmp_path: Path) -> Iterator[Compose]:
         yield made
     finally:
         made("down", "-v", "-t", "0", "--rmi", "local", "--remove-orphans")
+        shutil.rmtree(above)
 
 
 def test_one_file_comes_up_with_its_names_labels_networks_and_volumes(
@@ -116,17 +123,13 @@ def test_a_changed_service_is_made_anew_with_its_anonymous_volume_and_the_others
     assert compose.ok("exec", "-T", "db", "cat", "/kept/file", "/data/file") == "1\n2"
 
 
-@pytest.mark.freezer
-def test_logs_pause_stop_start_kill_and_rm(compose: Compose) -> None:
+def test_logs_stop_start_kill_and_rm(compose: Compose) -> None:
     compose.ok("up", "-d", "--scale", "tiny=2", "tiny")
     assert (
         sorted(line.partition("|")[2].strip() for line in compose.ok("logs", "--no-color").splitlines()[1:])
         == ["tiny"] * 2
     )
     assert "sleep 0.1" in compose.ok("top", "tiny")
-    compose.ok("pause", "tiny")
-    assert "Paused" in compose.ok("ps")
-    compose.ok("unpause", "tiny")
     compose.ok("stop", "-t", "1", "tiny")
     assert "Exit 0" in compose.ok("ps", "-a")
     compose.ok("start", "tiny")
@@ -135,6 +138,16 @@ def test_logs_pause_stop_start_kill_and_rm(compose: Compose) -> None:
     assert "Exit 137" in compose.ok("ps", "-a")
     compose.ok("rm", "-f", "tiny")
     assert compose.ok("ps", "-aq") == ""
+
+
+def test_pause_and_unpause_or_why_not(compose: Compose) -> None:
+    compose.ok("up", "-d", "tiny")
+    if "no freezer cgroup can be had here" in compose("pause", "tiny").err:
+        assert "Up" in compose.ok("ps")
+        pytest.skip("needs a freezer cgroup")
+    assert "Paused" in compose.ok("ps")
+    compose.ok("unpause", "tiny")
+    assert "Up" in compose.ok("ps")
 
 
 @pytest.mark.namespaces

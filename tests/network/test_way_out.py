@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.rungs import RUNGS, user_with_ids
+
 _UID = 54_323  # of nobody's: no subordinate ids
 _PROGRAM = Path(__file__).with_name("engine_program.py")
 _SOURCE = _PROGRAM.parents[2]
@@ -32,8 +34,9 @@ def folder() -> Iterator[Path]:
 
 @needs_root
 @needs_slirp
-@pytest.mark.parametrize("uid", [0, _UID], ids=["root", "rootless"])
-def test_containers_and_builds_reach_the_world(folder: Path, uid: int) -> None:
+@pytest.mark.parametrize("rung", RUNGS)
+def test_containers_and_builds_reach_the_world(folder: Path, rung: str) -> None:
+    uid = {"root": 0, "rootless": _UID}[rung] if rung != "rootless-ids" else user_with_ids().pw_uid
     os.chown(folder, uid, uid)
     done = subprocess.run(
         [sys.executable, str(_PROGRAM), str(folder), str(uid)],
