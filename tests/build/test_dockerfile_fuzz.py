@@ -82,7 +82,7 @@ def _filled(given: tuple[str, list[str]]) -> str:
 
 @settings(max_examples=400, deadline=None)
 @given(_texts(30))
-def test_any_textis_read_or_refused_at_a_line_of_its_own(text: str) -> None:
+def test_any_text_is_read_or_refused_at_a_line_of_its_own(text: str) -> None:
     is_read_or_refused(text)
 
 
