@@ -22,6 +22,7 @@ _MODELS = (
     models.NetworkingConfig,
     models.ExecConfig,
     models.RestartPolicy,
+    models.NetworkCreate,
 )
 # What a request's JSON body is made of; each of these schemas holds.
 _BODIES: dict[tuple[str, str], list[str]] = {
@@ -29,6 +30,7 @@ _BODIES: dict[tuple[str, str], list[str]] = {
     ("post", "/containers/{name}/update"): ["HostConfig"],
     ("post", "/containers/{name}/exec"): ["ExecConfig"],
     ("post", "/commit"): ["ContainerConfig"],
+    ("post", "/networks/create"): ["NetworkCreate"],
 }
 
 

@@ -22,6 +22,9 @@ def test_the_description_has_every_route_and_every_reference_leads_somewhere(ser
     for name in re.findall(r'"#/components/schemas/(\w+)"', body.decode()):
         assert name in schemas, name
     assert "StopSignal" in schemas["ContainerConfig"]["properties"]
+    body_of = described["paths"]["/networks/create"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert body_of == {"allOf": [{"$ref": "#/components/schemas/NetworkCreate"}]}
+    assert "EnableIPv6" in schemas["NetworkCreate"]["properties"]
     identifiers = [operation["operationId"] for item in described["paths"].values() for operation in item.values()]
     assert len(set(identifiers)) == len(identifiers)
 
