@@ -56,8 +56,9 @@ def _wait_until_it_answers(address: str, daemon: subprocess.Popen[bytes]) -> Non
 
 
 def _sweep(folder: Path) -> None:
-    """What dockerd leaves: its data's own mount, its parent cgroup, its files."""
-    subprocess.run(["umount", folder / "data"], capture_output=True, check=False)
+    """What dockerd leaves: its data's own mount, the namespace that it bound, its parent cgroup, its files."""
+    for mount in (folder / "data", folder / "exec" / "netns" / "default"):
+        subprocess.run(["umount", mount], capture_output=True, check=False)
     for group in [Path("/sys/fs/cgroup") / folder.name, *Path("/sys/fs/cgroup").glob(f"*/{folder.name}")]:
         with contextlib.suppress(OSError):
             group.rmdir()
