@@ -15,13 +15,15 @@ from typing import Any
 from containerlab.engine.models import DeviceMapping, HostConfig, Ulimit
 from containerlab.errors import InvalidParameter
 
-__all__ = ["device_rules", "devices", "limits", "process_bound", "rlimits"]
+__all__ = ["VM_OVERHEAD", "device_rules", "devices", "limits", "process_bound", "rlimits"]
 
 _RLIMITS = frozenset(
     {"as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss"}
     | {"rtprio", "rttime", "sigpending", "stack"}
 )
 _CPU_PERIOD = 100_000
+VM_OVERHEAD = 256 << 20
+"""Bytes that QEMU may take beside a machine's own memory: its program, translated code and devices."""
 _RULE = re.compile(r"(?P<type>[acb]) (?P<major>\d+|\*):(?P<minor>\d+|\*) (?P<access>[rwm]{1,3})")
 
 
@@ -42,9 +44,12 @@ def limits(host: HostConfig, default_pids: int) -> dict[str, Any]:
 def _memory(host: HostConfig) -> dict[str, Any]:
     memory: dict[str, Any] = {}
     if host.memory:
-        memory["limit"] = host.memory
+        # -m is what the machine's kernel finds; held to the same number, QEMU is killed before the guest is full.
+        beside = VM_OVERHEAD if host.runtime == "vm" else 0
+        memory["limit"] = host.memory + beside
         # Docker's default lets as much again be swapped.
-        memory["swap"] = host.memory_swap or host.memory * 2
+        swap = host.memory_swap or host.memory * 2
+        memory["swap"] = swap + beside if swap > 0 else swap
     if host.memory_reservation:
         memory["reservation"] = host.memory_reservation
     if host.memory_swappiness not in (None, -1):

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from containerlab.engine.models import DeviceMapping, HostConfig, Ulimit
-from containerlab.engine.resources import device_rules, devices, limits, parse_device_rule, process_bound, rlimits
+from containerlab.engine.resources import (
+    VM_OVERHEAD,
+    device_rules,
+    devices,
+    limits,
+    parse_device_rule,
+    process_bound,
+    rlimits,
+)
 from containerlab.errors import InvalidParameter
 
 MIB = 1 << 20
@@ -27,6 +35,16 @@ UNLIMITED = (1 << 64) - 1
         ({"memory": 8 * MIB}, 0, {"memory": {"limit": 8 * MIB, "swap": 16 * MIB}}),
         ({"memory": 8 * MIB, "memory_swap": -1}, 0, {"memory": {"limit": 8 * MIB, "swap": -1}}),
         ({"memory": 8 * MIB, "memory_swap": 8 * MIB}, 0, {"memory": {"limit": 8 * MIB, "swap": 8 * MIB}}),
+        (
+            {"memory": 128 * MIB, "runtime": "vm"},
+            0,
+            {"memory": {"limit": 128 * MIB + VM_OVERHEAD, "swap": 256 * MIB + VM_OVERHEAD}},
+        ),
+        (
+            {"memory": 128 * MIB, "memory_swap": -1, "runtime": "vm"},
+            0,
+            {"memory": {"limit": 128 * MIB + VM_OVERHEAD, "swap": -1}},
+        ),
         ({"memory_reservation": 8 * MIB}, 0, {"memory": {"reservation": 8 * MIB}}),
         ({"memory_swappiness": -1, "oom_kill_disable": False}, 0, {}),
         ({"memory_swappiness": 0}, 0, {"memory": {"swappiness": 0}}),
