@@ -15,7 +15,7 @@ from containerlab.commands.context import Context
 from containerlab.commands.groups import ELSEWHERE, Family
 from containerlab.commands.parsing import options_of
 from containerlab.commands.registry import invoke, tree
-from containerlab.errors import UsageError
+from containerlab.errors import InvalidParameter, UsageError
 from tests.clients.conftest import CLIENTS
 
 Verb = Callable[[str], Any]
@@ -48,7 +48,7 @@ def lines_of_verbs() -> list[tuple[str, ...]]:
         "progress",
         "reset",
     }
-    ours |= {"timeline", "trace", "usage", "where"}
+    ours |= {"timeline", "trace", "usage", "watch", "where"}
     ours |= {"compose"}  # a plugin's, not docker's own
     found: list[tuple[str, ...]] = []
     for name, command in sorted(tree.commands.items()):
@@ -113,7 +113,7 @@ def test_what_is_not_carried_out_is_said_without_an_engine(line: str, words: str
 
 
 REFUSED_BY_THE_ENGINE = [
-    "--cgroup-parent /x", "--storage-opt size=1", "--isolation hyperv", "--blkio-weight 500",
+    "--cgroup-parent /x", "--storage-opt size=1", "--blkio-weight 500",
     "--device-read-bps /dev/sda:1mb", "--device-write-iops /dev/sda:1", "--cpu-rt-period 1", "--cpu-rt-runtime 1",
     "--gpus all", "--kernel-memory 8m", "--cpu-count 1", "--cpu-percent 1", "--io-maxiops 1", "--io-maxbandwidth 1m",
 ]  # fmt: skip
@@ -123,6 +123,11 @@ REFUSED_BY_THE_ENGINE = [
 def test_the_engine_refuses_by_name_what_it_cannot_carry_out(verb: Verb, option: str, name: str) -> None:
     with pytest.raises(Exception, match=f"{option.split()[0]} isn't carried out"):
         verb(f"create --name {name} --network none {option} lab/busybox true")
+
+
+def test_another_isolation_is_refused_in_dockers_words(verb: Verb, name: str) -> None:
+    with pytest.raises(InvalidParameter, match="Invalid isolation: 'hyperv' - linux only supports 'default'"):
+        verb(f"create --name {name} --network none --isolation hyperv lab/busybox true")
 
 
 @pytest.mark.parametrize("group", [name for name, command in tree.commands.items() if isinstance(command, Family)])

@@ -249,10 +249,8 @@ def test_images_shows_digests_and_formats_ids(verb: Verb) -> None:
     assert verb(f"image history --human=false {IMAGE}")[0]["size"] >= 0
 
 
-def test_logs_and_rm_refuse_by_the_engines_word(verb: Verb, name: str) -> None:
+def test_rm_of_a_link_that_is_none_refuses_by_the_engines_word(verb: Verb, name: str) -> None:
     verb(f"create --network none --name {name} {IMAGE}")
-    with pytest.raises(InvalidParameter, match="details is not supported"):
-        verb(f"logs --details {name}")
     with pytest.raises(ContainerlabError, match="link"):
         verb(f"rm --link {name}")
 
