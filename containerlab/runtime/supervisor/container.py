@@ -112,6 +112,7 @@ class Container:
             return
         spec = self._fresh_spec()
         self._require_device_filter(spec)
+        spec = {**spec, "process": self.task.endpoint.sized(spec["process"])}
         self.task.start(
             lambda stdio: spawn(spec, self._bundle, stdio, self.cgroup, trees), answer, self._start_answered
         )
@@ -166,7 +167,8 @@ class Container:
             answer(result)
 
         try:
-            task.start(lambda stdio: self._spawn_exec(process, stdio), answered, self.cgroup.close)
+            sized = task.endpoint.sized(process)
+            task.start(lambda stdio: self._spawn_exec(sized, stdio), answered, self.cgroup.close)
         except OSError:
             self.drop_exec(name)
             raise

@@ -15,6 +15,7 @@ import os
 import struct
 import termios
 import time
+from typing import Any
 
 from containerlab.runtime.supervisor.attachment import Attachment
 from containerlab.runtime.supervisor.loop import READ, WRITE
@@ -115,6 +116,14 @@ class Endpoint:
         self._window = height, width
         for master in self._sources:
             self._set_window(master, height, width)
+
+    def sized(self, process: dict[str, Any]) -> dict[str, Any]:
+        """``process`` with the size that was asked for before its start: the program may look before we have its
+        terminal's master."""
+        if self._window is None:
+            return process
+        height, width = self._window
+        return {**process, "consoleSize": {"height": height, "width": width}}
 
     def _set_window(self, master: int, height: int, width: int) -> None:
         fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
