@@ -19,7 +19,7 @@ import docker
 from containerlab import paths
 from containerlab.client import start_engine
 from containerlab.errors import EngineUnreachable
-from containerlab.runtime.identity import Identity, open_process
+from containerlab.runtime.identity import lives
 from containerlab.runtime.launch import supervisor_identity
 
 
@@ -80,18 +80,10 @@ class Store:
     def _end_supervisor(self) -> None:
         """It ends with its engine, unless that was killed: then one that idles out at once ends both."""
         identity = supervisor_identity(paths.run_folder(self.folder))
-        if identity is None or not _lives(identity):
+        if identity is None or not lives(identity):
             return
         command = [sys.executable, "-m", "containerlab", "serve", "--store", str(self.folder), "--idle-exit", "0.1"]
         subprocess.run(command, check=False, timeout=60, stderr=subprocess.DEVNULL, cwd="/")
-
-
-def _lives(identity: Identity) -> bool:
-    try:
-        os.close(open_process(identity))
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def _holds_files(pid: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-__all__ = ["Identity", "boot_id", "identify", "open_process", "starttime"]
+__all__ = ["Identity", "boot_id", "identify", "lives", "open_process", "starttime"]
 
 
 class Identity(NamedTuple):
@@ -61,3 +61,12 @@ def open_process(identity: Identity) -> int:
         os.close(pidfd)
         raise
     return pidfd
+
+
+def lives(identity: Identity) -> bool:
+    """Whether that very process still runs."""
+    try:
+        os.close(open_process(identity))
+    except ProcessLookupError:
+        return False
+    return True

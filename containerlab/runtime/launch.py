@@ -19,7 +19,7 @@ from containerlab import paths, rung
 from containerlab.errors import HostLacks
 from containerlab.runtime import constants as c
 from containerlab.runtime import host_mounts, syscalls, userns
-from containerlab.runtime.identity import Identity, open_process
+from containerlab.runtime.identity import Identity, lives, open_process
 from containerlab.runtime.storage import check_store
 
 __all__ = ["ensure_supervisor", "enter_namespaces", "find_rung", "supervisor_identity"]
@@ -195,7 +195,7 @@ def _start(run_folder: Path) -> None:
     deadline = time.monotonic() + _START_LIMIT_S
     while time.monotonic() < deadline:
         identity = supervisor_identity(run_folder)
-        if identity is not None and _lives(identity):
+        if identity is not None and lives(identity):
             return
         if complaint.exists() and complaint.stat().st_size and identity is None:
             # A traceback is written at once, but not in one piece.
@@ -204,14 +204,6 @@ def _start(run_folder: Path) -> None:
         time.sleep(_POLL_S)
     reason = complaint.read_text(errors="replace").strip().splitlines() if complaint.exists() else []
     raise HostLacks(f"the supervisor didn't start: {reason[-1] if reason else 'no answer within 10 seconds'}")
-
-
-def _lives(identity: Identity) -> bool:
-    try:
-        os.close(open_process(identity))
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def _exec_supervisor(run_folder: Path, complaint: Path) -> None:
